@@ -1,0 +1,1 @@
+"""Problems, random inputs, generation, storage, loaders and the ruler."""

@@ -1,0 +1,1 @@
+"""Where functions live: grids, meshes, functions on them, derivatives and norms."""

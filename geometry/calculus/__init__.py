@@ -1,0 +1,1 @@
+"""One residual, several readings: symbols, grids, automatic differentiation."""

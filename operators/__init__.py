@@ -1,0 +1,1 @@
+"""Maps between functions: architectures, losses, the training loop."""

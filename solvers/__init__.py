@@ -1,0 +1,1 @@
+"""Classical numerical methods on arrays."""
