@@ -1,0 +1,247 @@
+"""The contract of a problem: one definition that gives solver, data, training and comparison.
+
+A problem is a frozen dataclass; its fields are the parameters of the distribution of its inputs.
+It knows no file, no network and no worker. To add one, subclass `Problem`, fill in the class
+attributes and the abstract methods, and name it in the entry point group `sobolev.problems`
+(from another package) or in `datasets/registry.py` (here).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from ..geometry.errors import InputError
+from ..geometry.grid import Grid
+from ..geometry.interpolation import interpolate
+
+if TYPE_CHECKING:
+    from ..geometry.calculus.base import Calculus
+    from ..solvers.solution import Solution
+
+Draw = dict[str, Any]
+"""The random input of one sample, free of any resolution: arrays of normals, and numbers."""
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How carefully the reference solver works: the knob of a work-precision comparison.
+
+    resolution  points (or cells) an axis
+    tolerance   relative: the residual of an elliptic solve, the error a time stepper aims at
+    steps       time steps over the whole horizon; None lets the tolerance choose them
+    order       order of the time stepper; None takes the problem's own
+    """
+
+    resolution: int
+    tolerance: float = 1e-8
+    steps: int | None = None
+    order: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resolution < 4:
+            raise InputError(f"expected a resolution of at least 4, got {self.resolution}")
+        if not 0 < self.tolerance < 1:
+            raise InputError(f"expected a tolerance between 0 and 1, got {self.tolerance}")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"expected at least one time step, got {self.steps}")
+
+    def label(self) -> str:
+        """Short name for tables: `n=64, tol=1e-08`."""
+        parts = [f"n={self.resolution}"]
+        parts.append(f"tol={self.tolerance:.0e}" if self.steps is None else f"steps={self.steps}")
+        if self.order is not None:
+            parts.append(f"order={self.order}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An input or output of a problem. A scalar has one value a sample, a field one a point.
+
+    The kind is declared and never read off a shape: a viscosity of shape (B,) would otherwise
+    broadcast along x wherever B equals the number of points.
+    """
+
+    name: str
+    units: str = "1"
+    kind: Literal["field", "scalar"] = "field"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TruthCheck:
+    """One independent check of stored solutions: passed where `figure <= limit`."""
+
+    name: str
+    figure: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        return bool(math.isfinite(self.figure) and self.figure <= self.limit)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader must know of a problem before using its data."""
+
+    equation: str
+    domain: str
+    conditions: str
+    inputs: str
+    solver: str
+    source: str
+
+    def text(self) -> str:
+        """The card as lines `field: text`, equation in LaTeX."""
+        return "\n".join(f"{f.name}: {getattr(self, f.name)}" for f in dataclasses.fields(self))
+
+
+@dataclass(frozen=True)
+class Problem(ABC):
+    """One equation with its domain, inputs, reference solver and fidelity knob."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    inputs: ClassVar[tuple[Variable, ...]]
+    outputs: ClassVar[tuple[Variable, ...]]
+    coordinates: ClassVar[tuple[str, ...]]
+    """Names of the independent variables; time, where there is one, is called `t` and is first."""
+    symmetries: ClassVar[bool] = False
+    """Whether rotations and flips of the (square) domain map solutions to solutions."""
+
+    # --- where and when -------------------------------------------------------------------
+
+    @abstractmethod
+    def grid(self, resolution: int) -> Grid:
+        """The spatial grid with `resolution` points (or cells) an axis."""
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """Times of the stored frames, (frames,), the initial time first; None if steady."""
+        return None
+
+    @property
+    def time_dependent(self) -> bool:
+        return self.times is not None
+
+    # --- random inputs --------------------------------------------------------------------
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Random input of one sample, the same function whatever grid it is evaluated on."""
+
+    @abstractmethod
+    def evaluate(self, draw: Draw, grid: Grid) -> dict[str, np.ndarray]:
+        """Inputs of one sample on a grid: fields of `grid.shape`, scalars of shape ()."""
+
+    def draw_sample(self, seed: int, index: int) -> Draw:
+        """Sample `index` of `seed`: the same bits whatever was drawn before it."""
+        sequence = np.random.SeedSequence(seed, spawn_key=(index,))
+        return self.draw(np.random.default_rng(sequence))
+
+    def evaluate_batch(self, draws: Sequence[Draw], grid: Grid) -> dict[str, np.ndarray]:
+        """Inputs of several samples: fields (batch, *grid.shape), scalars (batch,).
+
+        One sample at a time: a batched transform may round differently from a single one, and
+        the inputs must be the same bits however the samples are cut.
+        """
+        each = [self.evaluate(draw, grid) for draw in draws]
+        return {v.name: np.stack([values[v.name] for values in each]) for v in self.inputs}
+
+    # --- the equation ---------------------------------------------------------------------
+
+    @abstractmethod
+    def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
+        """The equation as `residual = 0`, written once and read by every calculus.
+
+        u: the unknown (a tuple where there are several); d: the calculus; x: the coordinates
+        by name; p: the inputs and constants as attributes.
+        """
+
+    def constants(self) -> dict[str, float]:
+        """What the residual reads from `p` beside the inputs."""
+        return {}
+
+    def parameters(self, inputs: Mapping[str, Any], ndim: int) -> SimpleNamespace:
+        """Attributes for the residual: scalars shaped (batch, 1, …) for `ndim` trailing axes.
+
+        Raises InputError where an input is missing.
+        """
+        values: dict[str, Any] = dict(self.constants())
+        for variable in self.inputs:
+            if variable.name not in inputs:
+                raise InputError(f"expected the input '{variable.name}', got {sorted(inputs)}")
+            value = inputs[variable.name]
+            if variable.kind == "scalar" and getattr(value, "ndim", 0) == 1:
+                value = value.reshape(-1, *(1,) * ndim)
+            values[variable.name] = value
+        return SimpleNamespace(**values)
+
+    @property
+    @abstractmethod
+    def card(self) -> Card:
+        """Equation, conditions, inputs, solver and source."""
+
+    # --- the classical side ---------------------------------------------------------------
+
+    @abstractmethod
+    def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
+        """Solve a batch given on `self.grid(fidelity.resolution)`.
+
+        Returns a `Solution` with fields (batch, *grid) or (batch, frames, *grid); whether a
+        sample converged is for the caller to look at.
+        """
+
+    def data_fidelity(self, resolution: int, tolerance: float) -> Fidelity:
+        """Fidelity at which data on `grid(resolution)` is made; its grid may be a finer one."""
+        return Fidelity(resolution, tolerance)
+
+    @abstractmethod
+    def ladder(self) -> tuple[Fidelity, ...]:
+        """Fidelities of the work-precision curve, cheapest first."""
+
+    @abstractmethod
+    def reference_fidelity(self) -> Fidelity:
+        """The fidelity that stands for the truth: finer than data and ladder."""
+
+    def transfer(self, fields: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+        """Move solutions (…, *source.shape) to another of the problem's grids."""
+        return fields if source == target else np.asarray(interpolate(fields, source, target))
+
+    def solve_draws(
+        self, draws: Sequence[Draw], grid: Grid, fidelity: Fidelity, threads: int = 1
+    ) -> Solution:
+        """Evaluate drawn inputs on the solver's grid, solve, and return fields on `grid`."""
+        own = self.grid(fidelity.resolution)
+        solution = self.solve(self.evaluate_batch(draws, own), fidelity, threads)
+        return dataclasses.replace(solution, fields=self.transfer(solution.fields, own, grid))
+
+    @abstractmethod
+    def truth_checks(
+        self,
+        inputs: Arrays,
+        outputs: Arrays,
+        grid: Grid,
+        fidelity: Fidelity,
+        generator: np.random.Generator,
+    ) -> list[TruthCheck]:
+        """Check stored solutions independently of how they were stored.
+
+        inputs, outputs: stored arrays of a few samples, (batch, …), as read from the file;
+        fidelity: what the data was made with; generator: chooses what is looked at.
+        """
+
+    def config(self) -> dict[str, Any]:
+        """The parameters of the distribution, as JSON can hold them."""
+        return dataclasses.asdict(self)

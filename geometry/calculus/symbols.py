@@ -1,0 +1,148 @@
+"""The symbolic reading: LaTeX of an equation, and the source that makes a chosen u exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import numpy as np
+import sympy as sp
+
+from ..errors import InputError
+from .base import Calculus
+
+
+class Equation(Protocol):
+    """What this reading needs of a problem: its coordinates and its residual."""
+
+    @property
+    def coordinates(self) -> tuple[str, ...]: ...
+
+    def residual(self, u: Any, d: Any, x: Any, p: Any) -> Any: ...
+
+
+class SymbolicCalculus(Calculus):
+    """Derivatives of SymPy expressions.
+
+    >>> d = SymbolicCalculus(("t", "x"))
+    >>> t, x = d.symbols.values()
+    >>> d(x**2 * t, "xx")
+    2*t
+    """
+
+    def __init__(self, coordinates: Sequence[str], evaluate: bool = True) -> None:
+        super().__init__(coordinates)
+        self.symbols = {name: sp.Symbol(name, real=True) for name in self.coordinates}
+        self.evaluate = evaluate
+
+    def derivative(self, expression: Any, along: tuple[str, ...]) -> sp.Expr:
+        variables = [self.symbols[name] for name in along]
+        return sp.Derivative(sp.sympify(expression), *variables, evaluate=self.evaluate)
+
+
+@dataclass(frozen=True)
+class Manufactured:
+    """A chosen exact solution and the source that makes it one.
+
+    exact, source: SymPy expressions; `exact_at(**coordinates)` and `source_at(**coordinates)`
+    evaluate them on NumPy arrays.
+    """
+
+    exact: sp.Expr
+    source: sp.Expr
+    symbols: tuple[sp.Symbol, ...]
+
+    def _function(self, expression: sp.Expr) -> Callable[..., np.ndarray]:
+        compiled = sp.lambdify(self.symbols, expression, "numpy")
+
+        def evaluate(**coordinates: np.ndarray) -> np.ndarray:
+            arrays = [np.asarray(coordinates[s.name], dtype=float) for s in self.symbols]
+            # A constant expression comes back as a number: give it the shape asked for.
+            return np.broadcast_to(compiled(*arrays), np.broadcast_shapes(*map(np.shape, arrays)))
+
+        return evaluate
+
+    @property
+    def exact_at(self) -> Callable[..., np.ndarray]:
+        return self._function(self.exact)
+
+    @property
+    def source_at(self) -> Callable[..., np.ndarray]:
+        return self._function(self.source)
+
+
+def manufactured_source(
+    problem: Equation,
+    exact: Callable[..., sp.Expr],
+    parameters: Mapping[str, Any] | None = None,
+    source: str | None = None,
+) -> Manufactured:
+    """Source term that makes `exact` solve the problem (method of manufactured solutions).
+
+    exact, and any callable among the parameters, take the coordinates as SymPy symbols in the
+    problem's order. `source` names the parameter that is the right-hand side; without it the
+    residual g of `exact` is returned, so that `residual(u) = g`. Note that a manufactured source
+    follows a sign error in the residual: a problem needs one independent check beside it.
+
+    Raises InputError where the residual is not affine in the named source.
+    """
+    d = SymbolicCalculus(problem.coordinates)
+    symbols = tuple(d.symbols.values())
+    values = {
+        name: value(*symbols) if callable(value) else sp.sympify(value)
+        for name, value in (parameters or {}).items()
+    }
+    solution = sp.sympify(exact(*symbols))
+    unknown = sp.Symbol("_source")
+    if source is not None:
+        values[source] = unknown
+    residual = sp.sympify(
+        problem.residual(solution, d, d.symbols, SimpleNamespace(**values))
+    ).doit()
+    if source is None:
+        return Manufactured(solution, residual, symbols)
+    slope = sp.simplify(sp.diff(residual, unknown))
+    if slope == 0 or slope.has(unknown):
+        raise InputError(f"the source '{source}' must enter the residual affinely, got {residual}")
+    return Manufactured(solution, -residual.subs(unknown, 0) / slope, symbols)
+
+
+def latex(
+    problem: Equation,
+    unknowns: Sequence[str] = ("u",),
+    fields: Sequence[str] = (),
+    scalars: Sequence[str] = (),
+) -> str:
+    """The equation `residual = 0` in LaTeX, derivatives unevaluated.
+
+    unknowns, fields (functions of space) and scalars: the names that the residual uses.
+    """
+    d = SymbolicCalculus(problem.coordinates, evaluate=False)
+    space = [d.symbols[name] for name in d.space]
+    functions = [sp.Function(name)(*d.symbols.values()) for name in unknowns]
+    values: dict[str, sp.Expr] = {name: sp.Function(name)(*space) for name in fields}
+    values |= {name: sp.Symbol(_GREEK.get(name, name)) for name in scalars}
+    unknown = functions[0] if len(functions) == 1 else tuple(functions)
+    residual = problem.residual(unknown, d, d.symbols, SimpleNamespace(**values))
+    rows = residual if isinstance(residual, tuple) else (residual,)
+    # Arguments of u(t, x) are the same everywhere and only hide the equation.
+    hidden = {function: sp.Symbol(function.func.__name__) for function in functions}
+    hidden |= {values[name]: sp.Symbol(name) for name in fields}
+    printed = (sp.latex(_strip(row, hidden), order="none") for row in rows)
+    return r" \\ ".join(f"{row} = 0" for row in printed)
+
+
+_GREEK = {"viscosity": "nu", "diffusivity": "kappa", "wavenumber": "k"}
+
+
+def _strip(expression: sp.Expr, hidden: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """Write u for u(t, x), inside derivatives too, without evaluating them to zero."""
+    if expression in hidden:
+        return hidden[expression]
+    if isinstance(expression, sp.Derivative):
+        return sp.Derivative(_strip(expression.expr, hidden), *expression.variables, evaluate=False)
+    if not expression.args:
+        return expression
+    return expression.func(*(_strip(a, hidden) for a in expression.args), evaluate=False)
