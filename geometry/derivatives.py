@@ -71,7 +71,7 @@ def compact_second(a: Array, u: Array, grid: Grid, axis: int) -> Array:
     a, u = on_points(a, grid.shape), on_points(u, grid.shape)
     if not 0 <= axis < grid.ndim:
         raise InputError(f"expected an axis from 0 to {grid.ndim - 1}, got {axis}")
-    wraps, n, h = grid.wraps[axis], grid.shape[axis], grid.spacing[axis]
+    wraps, n, h = grid.periodic[axis], grid.shape[axis], grid.spacing[axis]
     if n < (3 if wraps else 5):
         raise InputError(f"expected at least 5 points on the axis, got {n}; refine the grid")
     xp, axis = namespace(a, u), axis - grid.ndim
@@ -124,7 +124,7 @@ def _check(grid: Grid, orders: Sequence[int], scheme: str) -> None:
         raise InputError(
             f"expected {grid.ndim} orders from 0, got {tuple(orders)}; give one for each axis"
         )
-    for n, wraps, name, order in zip(grid.shape, grid.wraps, grid.names, orders, strict=True):
+    for n, wraps, name, order in zip(grid.shape, grid.periodic, grid.names, orders, strict=True):
         if order == 0:
             continue
         if scheme == "spectral":
@@ -156,7 +156,7 @@ def _half_width(order: int, accuracy: int) -> int:
 def _difference(values: Array, grid: Grid, axis: int, order: int, accuracy: int) -> Array:
     xp, half = namespace(values), _half_width(order, accuracy)
     scale = grid.spacing[axis] ** -order
-    wraps, axis = grid.wraps[axis], axis - grid.ndim
+    wraps, axis = grid.periodic[axis], axis - grid.ndim
     if wraps:
         return scale * _centred(_wrapped(xp, values, axis, half), axis, order, half)
     count = order + accuracy

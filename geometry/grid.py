@@ -37,7 +37,7 @@ class Grid:
     ----------
     extent : ((left, right), ...), one pair for each axis, in `units`
     shape : points on each axis
-    periodic : for each axis, or one bool for all
+    periodic : a bool for each axis, or one for all; the attribute is always a tuple
     centering : "vertex" (points on the corners of cells) or "cell" (in their middles)
     names : of the axes; x, y, z unless told
     units : of the coordinates
@@ -53,7 +53,7 @@ class Grid:
 
     extent: tuple[tuple[float, float], ...]
     shape: tuple[int, ...]
-    periodic: tuple[bool, ...] | bool = False
+    periodic: Any = False  # a bool or one for each axis; always a tuple[bool, ...] afterwards
     centering: Literal["vertex", "cell"] = "vertex"
     names: tuple[str, ...] = ()
     units: str = "1"
@@ -100,8 +100,8 @@ class Grid:
 
     @property
     def wraps(self) -> tuple[bool, ...]:
-        """`periodic` with its final type: one bool for each axis."""
-        return self.periodic  # type: ignore[return-value]
+        """`periodic`, typed as what it is after construction."""
+        return self.periodic
 
     @property
     def lengths(self) -> tuple[float, ...]:
@@ -111,7 +111,7 @@ class Grid:
     def spacing(self) -> tuple[float, ...]:
         return tuple(
             length / (n if wraps or self.centering == "cell" else n - 1)
-            for length, n, wraps in zip(self.lengths, self.shape, self.wraps, strict=True)
+            for length, n, wraps in zip(self.lengths, self.shape, self.periodic, strict=True)
         )
 
     @property
@@ -121,7 +121,7 @@ class Grid:
         result = []
         for axis, (left, right) in enumerate(self.extent):
             points = left + (np.arange(self.shape[axis]) + shift) * self.spacing[axis]
-            if self.centering == "vertex" and not self.wraps[axis]:
+            if self.centering == "vertex" and not self.periodic[axis]:
                 points[-1] = right  # without the rounding of (n - 1) h
             result.append(points)
         return tuple(result)
@@ -130,7 +130,7 @@ class Grid:
     def axis_weights(self) -> tuple[np.ndarray, ...]:
         """Quadrature weights along each axis; `weights` is their outer product."""
         result = []
-        for n, h, wraps in zip(self.shape, self.spacing, self.wraps, strict=True):
+        for n, h, wraps in zip(self.shape, self.spacing, self.periodic, strict=True):
             weights = np.full(n, h)
             if self.centering == "vertex" and not wraps:
                 weights[[0, -1]] = 0.5 * h
@@ -164,7 +164,7 @@ class Grid:
                 "larger cell; average cells or interpolate"
             )
         shape = []
-        for n, s, wraps in zip(self.shape, strides, self.wraps, strict=True):
+        for n, s, wraps in zip(self.shape, strides, self.periodic, strict=True):
             intervals = n if wraps else n - 1
             if intervals % s:
                 raise InputError(
@@ -191,7 +191,7 @@ class Grid:
         if missing := {"extent", "shape"} - set(plain):
             raise InputError(f"expected grid keys 'extent' and 'shape', missing {sorted(missing)}")
         sequences = ("shape", "periodic", "names")
-        ready = {
+        ready: dict[str, Any] = {
             key: tuple(value) if key in sequences and isinstance(value, list) else value
             for key, value in plain.items()
         }

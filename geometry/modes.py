@@ -22,7 +22,7 @@ def amplitudes(values: Array, grid: Grid) -> Array:
     carries the weight of both.
     """
     xp = namespace(values)
-    periodic = [axis - grid.ndim for axis in range(grid.ndim) if grid.wraps[axis]]
+    periodic = [axis - grid.ndim for axis in range(grid.ndim) if grid.periodic[axis]]
     for axis in range(-grid.ndim, 0):
         if axis not in periodic:
             values = _cosine(xp, values, axis, grid.centering == "vertex")
@@ -44,7 +44,7 @@ def wavenumbers(grid: Grid) -> tuple[np.ndarray, ...]:
     result = []
     halved = _halved_axis(grid)
     for axis, (n, length, wraps) in enumerate(
-        zip(grid.shape, grid.lengths, grid.wraps, strict=True)
+        zip(grid.shape, grid.lengths, grid.periodic, strict=True)
     ):
         if not wraps:
             result.append(np.pi / length * np.arange(n))
@@ -61,7 +61,7 @@ def mode_shape(grid: Grid) -> tuple[int, ...]:
 
 def _halved_axis(grid: Grid) -> int:
     """The axis on which the real transform keeps only modes from zero up; -1 if none."""
-    return max((axis for axis in range(grid.ndim) if grid.wraps[axis]), default=-1)
+    return max((axis for axis in range(grid.ndim) if grid.periodic[axis]), default=-1)
 
 
 def _cosine(xp: object, values: Array, axis: int, vertex: bool) -> Array:
@@ -84,7 +84,7 @@ def _scale(grid: Grid) -> np.ndarray:
     """1 / (length of the transform) and the square root of the number of modes that share one."""
     scale = np.ones(())
     halved = _halved_axis(grid)
-    for axis, (n, wraps) in enumerate(zip(grid.shape, grid.wraps, strict=True)):
+    for axis, (n, wraps) in enumerate(zip(grid.shape, grid.periodic, strict=True)):
         if wraps and axis != halved:
             scale = np.multiply.outer(scale, np.full(n, 1 / n))
             continue
