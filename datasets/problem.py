@@ -93,9 +93,8 @@ class TruthCheck:
 
 @dataclass(frozen=True)
 class Card:
-    """What a reader must know of a problem before using its data."""
+    """What a reader must know of a problem before using its data, beside its equation."""
 
-    equation: str
     domain: str
     conditions: str
     inputs: str
@@ -103,7 +102,7 @@ class Card:
     source: str
 
     def text(self) -> str:
-        """The card as lines `field: text`, equation in LaTeX."""
+        """The card as lines `field: text`."""
         return "\n".join(f"{f.name}: {getattr(self, f.name)}" for f in dataclasses.fields(self))
 
 
@@ -119,6 +118,8 @@ class Problem(ABC):
     """Names of the independent variables; time, where there is one, is called `t` and is first."""
     symmetries: ClassVar[bool] = False
     """Whether rotations and flips of the (square) domain map solutions to solutions."""
+    solver_name: ClassVar[str]
+    """The reference solver in two or three words, for tables."""
 
     # --- where and when -------------------------------------------------------------------
 
@@ -134,6 +135,10 @@ class Problem(ABC):
     @property
     def time_dependent(self) -> bool:
         return self.times is not None
+
+    def endpoints(self) -> Problem:
+        """The same problem without frames between the initial and the final time."""
+        return self
 
     # --- random inputs --------------------------------------------------------------------
 
@@ -191,7 +196,15 @@ class Problem(ABC):
     @property
     @abstractmethod
     def card(self) -> Card:
-        """Equation, conditions, inputs, solver and source."""
+        """Domain, conditions, inputs, solver and source."""
+
+    def latex(self) -> str:
+        """The equation in LaTeX, by the symbolic reading of the residual."""
+        from ..geometry.calculus.symbols import latex
+
+        scalars = [v.name for v in self.inputs if v.kind == "scalar"]
+        fields = [v.name for v in self.inputs if v.kind == "field"]
+        return latex(self, [v.name for v in self.outputs], fields, [*scalars, *self.constants()])
 
     # --- the classical side ---------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class GridCalculus(Calculus):
         super().__init__(names)
         self.grid = grid
         self.time_derivative = time_derivative
-        self.schemes = tuple(periodic_scheme if p else scheme for p in grid.periodic)
+        self.schemes = tuple(periodic_scheme if p else scheme for p in grid.wraps)
 
     def derivative(self, expression: Any, along: tuple[str, ...]) -> Any:
         if isinstance(expression, (int, float)):

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.printing.latex import LatexPrinter
 
 from ..errors import InputError
 from .base import Calculus
@@ -127,22 +129,42 @@ def latex(
     unknown = functions[0] if len(functions) == 1 else tuple(functions)
     residual = problem.residual(unknown, d, d.symbols, SimpleNamespace(**values))
     rows = residual if isinstance(residual, tuple) else (residual,)
-    # Arguments of u(t, x) are the same everywhere and only hide the equation.
-    hidden = {function: sp.Symbol(function.func.__name__) for function in functions}
-    hidden |= {values[name]: sp.Symbol(name) for name in fields}
-    printed = (sp.latex(_strip(row, hidden), order="none") for row in rows)
-    return r" \\ ".join(f"{row} = 0" for row in printed)
+    printer = _Printer({"order": "none"})
+    return r" \\ ".join(f"{printer.doprint(row)} = 0" for row in rows)
 
 
 _GREEK = {"viscosity": "nu", "diffusivity": "kappa", "wavenumber": "k"}
 
 
-def _strip(expression: sp.Expr, hidden: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
-    """Write u for u(t, x), inside derivatives too, without evaluating them to zero."""
-    if expression in hidden:
-        return hidden[expression]
-    if isinstance(expression, sp.Derivative):
-        return sp.Derivative(_strip(expression.expr, hidden), *expression.variables, evaluate=False)
-    if not expression.args:
-        return expression
-    return expression.func(*(_strip(a, hidden) for a in expression.args), evaluate=False)
+class _Printer(LatexPrinter):
+    """u for u(t, x), u_{xx} for its derivatives: what is the same everywhere hides the equation."""
+
+    def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
+        if not isinstance(expr, AppliedUndef):
+            return super()._print_Function(expr, exp)
+        name = expr.func.__name__
+        return name if exp is None else f"{name}^{{{exp}}}"
+
+    def _as_ordered_terms(self, expr: sp.Expr, order: str | None = None) -> list[sp.Expr]:
+        # Rates first, then the other derivatives, then the rest, as equations are written.
+        return sorted(expr.args, key=lambda term: (_rank(term), term.count_ops(), str(term)))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        factors = sorted(expr.args, key=lambda factor: (factor.has(sp.Derivative), str(factor)))
+        numbers = [f for f in factors if f.is_number]
+        rest = [f for f in factors if not f.is_number]
+        return super()._print_Mul(sp.Mul(*numbers, *rest, evaluate=False))
+
+    def _print_Derivative(self, expr: sp.Derivative) -> str:
+        along = "".join(self._print(variable) for variable in expr.variables)
+        if isinstance(expr.expr, AppliedUndef):
+            return f"{self._print(expr.expr)}_{{{along}}}"
+        operator = r"\partial_{" + along + "}"
+        return operator + r" \left(" + self._print(expr.expr) + r"\right)"
+
+
+def _rank(term: sp.Expr) -> int:
+    """0 for a term with a time derivative, 1 with another derivative, 2 with none."""
+    derivatives = term.atoms(sp.Derivative)
+    rate = any(v.name == "t" for derivative in derivatives for v in derivative.variables)
+    return 0 if rate else 1 if derivatives else 2

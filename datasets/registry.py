@@ -1,0 +1,75 @@
+"""Names to classes: ours by a table of import paths, others' by an entry point group.
+
+Another package adds a problem with
+
+    [project.entry-points."sobolev.problems"]
+    heat = "their_package.heat:Heat"
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..geometry.errors import InputError
+from .problem import Problem
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Lazily imported objects by name: `ours` maps names to `module:attribute` paths."""
+
+    kind: str
+    group: str
+    ours: Mapping[str, str]
+
+    def names(self) -> list[str]:
+        """All names, ours first, each group sorted."""
+        others = {point.name for point in entry_points(group=self.group)} - set(self.ours)
+        return sorted(self.ours) + sorted(others)
+
+    def get(self, name: str) -> Any:
+        """The object called `name`. Raises InputError, with a suggestion, where there is none."""
+        if name in self.ours:
+            module, attribute = self.ours[name].split(":")
+            return getattr(importlib.import_module(module), attribute)
+        for point in entry_points(group=self.group, name=name):
+            return point.load()
+        near = difflib.get_close_matches(name, self.names(), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(
+            f"unknown {self.kind} '{name}', expected one of {', '.join(self.names())}{hint}"
+        )
+
+
+_HERE = __name__.rpartition(".")[0]
+
+problems = Registry(
+    "problem",
+    "sobolev.problems",
+    {
+        "burgers": f"{_HERE}.problems.burgers:Burgers",
+        "darcy": f"{_HERE}.problems.darcy:Darcy",
+    },
+)
+
+
+def make_problem(name: str, config: Mapping[str, Any] | None = None) -> Problem:
+    """The problem `name` with the given parameters of its distribution.
+
+    Raises InputError for an unknown name or key, or a value that the problem refuses.
+    """
+    cls = problems.get(name)
+    config = dict(config or {})
+    known = [field.name for field in dataclasses.fields(cls)]
+    unknown = sorted(set(config) - set(known))
+    if unknown:
+        raise InputError(
+            f"problem '{name}' has no parameter '{unknown[0]}', expected {', '.join(known)}"
+        )
+    return cls(**config)

@@ -1,0 +1,307 @@
+"""The ruler: error against seconds for anything that maps inputs to a `Function`.
+
+It knows neither a network nor a solver by name. A contestant is a callable with the seconds that
+were spent before its first answer; classical and learned ones are measured alike: on the same
+instances, against the same reference at a finer fidelity, warmed up, interleaved, on the same
+threads, at batch 1 and at the batch that suits each best.
+
+The break-even count follows McGreivy & Hakim 2024, "Weak baselines and reporting biases lead to
+overoptimism in machine learning for fluid-related PDEs": a surrogate is compared with the
+cheapest classical setting that is at least as accurate.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..geometry.errors import InputError
+from ..geometry.function import Function
+from ..geometry.grid import Grid
+from ..geometry.norms import norm
+from .problem import Draw, Fidelity, Problem
+
+Kind = Literal["classical", "surrogate"]
+Inputs = Mapping[str, np.ndarray]
+Progress = Callable[[int, int, str], None]
+METRICS = ("L2", "H1", "Linf")
+BATCHES = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Anything that answers.
+
+    grid: where it wants its inputs; solve: inputs (batch, …) to a Function of values
+    (batch, frames, *grid.shape), one frame for a steady problem or a final state;
+    data_seconds, training_seconds: spent once, before the first answer;
+    per_instance_seconds: for a method trained anew for each instance (a PINN), what one answer
+    costs; its calls are then not timed.
+    """
+
+    name: str
+    kind: Kind
+    grid: Grid
+    solve: Callable[[Inputs], Function]
+    data_seconds: float = 0.0
+    training_seconds: float = 0.0
+    per_instance_seconds: float | None = None
+
+    @property
+    def setup_seconds(self) -> float:
+        return self.data_seconds + self.training_seconds
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant, measured. Errors are relative, their mean and maximum over instances.
+
+    seconds: per solve, by batch size; the median over repeats.
+    """
+
+    name: str
+    kind: Kind
+    errors: dict[str, float]
+    worst: dict[str, float]
+    seconds: dict[int, float]
+    setup_seconds: float
+    data_seconds: float
+    training_seconds: float
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, mode: str) -> tuple[int, float]:
+        """(batch, seconds a solve) at batch 1 (`single`) or at the best batch (`best`)."""
+        if mode == "single":
+            return 1, self.seconds[1]
+        batch = min(self.seconds, key=lambda b: self.seconds[b])
+        return batch, self.seconds[batch]
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """A surrogate beside the cheapest classical setting that is at least as accurate.
+
+    ratio: classical seconds over surrogate seconds, above 1 where the surrogate is faster.
+    count: N* = setup / (classical - surrogate) solves pay for the set-up; inf is 'never'.
+    beyond: no setting of the ladder was as accurate, so the reference stands in.
+    """
+
+    surrogate: str
+    classical: str
+    metric: str
+    mode: str
+    surrogate_error: float
+    classical_error: float
+    surrogate_seconds: float
+    classical_seconds: float
+    ratio: float
+    count: float
+    beyond: bool
+
+    @property
+    def verdict(self) -> str:
+        """`never`, or the number of solves after which the surrogate has paid for itself."""
+        return "never" if math.isinf(self.count) else f"{math.ceil(self.count):,}"
+
+
+def relative_errors(prediction: np.ndarray, truth: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
+    """Relative errors (batch,) of fields (batch, frames, *grid.shape) by metric.
+
+    Frames count together: root of the summed squares for L2 and H1, the largest for Linf.
+    """
+    result = {}
+    for metric in METRICS:
+        off = np.asarray(norm(prediction - truth, grid, metric))
+        size = np.asarray(norm(truth, grid, metric))
+        gather = np.max if metric == "Linf" else _root_of_squares
+        result[metric] = gather(off, axis=1) / gather(size, axis=1)
+    return result
+
+
+def _root_of_squares(values: np.ndarray, axis: int) -> np.ndarray:
+    return np.sqrt(np.sum(values**2, axis=axis))
+
+
+def measure(
+    problem: Problem,
+    contestants: Sequence[Contestant],
+    draws: Sequence[Draw],
+    truth: Function,
+    *,
+    batches: Sequence[int] = BATCHES,
+    repeats: int = 5,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Measure errors and seconds of every contestant on the same instances.
+
+    truth: reference fields (instances, frames, *grid.shape) on the evaluation grid, to which
+    every answer is transferred by the problem's interpolation (not timed).
+    Raises InputError where there is no instance or an answer has the wrong shape.
+    """
+    if not draws:
+        raise InputError("expected at least one instance to measure on, got none")
+    # Inputs on one grid are evaluated once, however many contestants want them.
+    inputs: dict[Grid, dict[str, np.ndarray]] = {}
+    errors = {}
+    for i, contestant in enumerate(contestants):
+        if contestant.grid not in inputs:
+            inputs[contestant.grid] = problem.evaluate_batch(draws, contestant.grid)
+        errors[contestant.name] = _errors(problem, contestant, inputs[contestant.grid], truth)
+        if progress:
+            progress(i + 1, len(contestants), f"errors: {contestant.name}")
+    if len(errors) < len(contestants):
+        raise InputError("expected contestants with different names")
+    seconds = _time(contestants, inputs, batches, repeats, progress)
+    return [
+        Row(
+            name=c.name,
+            kind=c.kind,
+            errors={m: float(np.mean(e)) for m, e in errors[c.name].items()},
+            worst={m: float(np.max(e)) for m, e in errors[c.name].items()},
+            seconds=seconds[c.name],
+            setup_seconds=c.setup_seconds,
+            data_seconds=c.data_seconds,
+            training_seconds=c.training_seconds,
+        )
+        for c in contestants
+    ]
+
+
+def _errors(
+    problem: Problem, contestant: Contestant, inputs: Inputs, truth: Function
+) -> dict[str, np.ndarray]:
+    answer = contestant.solve(inputs)
+    if not isinstance(truth.on, Grid) or not isinstance(answer.on, Grid):
+        raise InputError("expected answers and truth on grids; interpolate to a grid first")
+    values = problem.transfer(np.asarray(answer.values, dtype=float), answer.on, truth.on)
+    if values.shape != truth.values.shape:
+        raise InputError(
+            f"expected an answer of shape {truth.values.shape} from '{contestant.name}', got"
+            f" {values.shape}"
+        )
+    return relative_errors(values, np.asarray(truth.values), truth.on)
+
+
+def _time(
+    contestants: Sequence[Contestant],
+    inputs: Mapping[Grid, Inputs],
+    batches: Sequence[int],
+    repeats: int,
+    progress: Progress | None,
+) -> dict[str, dict[int, float]]:
+    """Median seconds a solve by contestant and batch; contestants take turns in each round."""
+    timed = [c for c in contestants if c.per_instance_seconds is None]
+    result: dict[str, dict[int, float]] = {
+        c.name: dict.fromkeys(batches, c.per_instance_seconds)
+        for c in contestants
+        if c.per_instance_seconds is not None
+    }
+    samples: dict[tuple[str, int], list[float]] = {}
+    for repeat in range(repeats + 1):
+        for contestant in timed:
+            for batch in batches:
+                chosen = _take(inputs[contestant.grid], batch, repeat)
+                start = time.perf_counter()
+                contestant.solve(chosen)
+                seconds = (time.perf_counter() - start) / batch
+                if repeat:  # the first round warms up: compilation, caches, thread pools
+                    samples.setdefault((contestant.name, batch), []).append(seconds)
+        if progress:
+            progress(repeat + 1, repeats + 1, "timing rounds")
+    for (name, batch), values in samples.items():
+        result.setdefault(name, {})[batch] = statistics.median(values)
+    return result
+
+
+def _take(inputs: Inputs, batch: int, start: int) -> dict[str, np.ndarray]:
+    """A batch that begins at another instance each time, instances repeated where few."""
+    count = len(next(iter(inputs.values())))
+    indices = (start + np.arange(batch)) % count
+    return {name: values[indices] for name, values in inputs.items()}
+
+
+def break_even(
+    rows: Sequence[Row], reference: Row | None = None, metric: str = "L2", mode: str = "best"
+) -> list[BreakEven]:
+    """Each surrogate against the cheapest classical row that is at least as accurate.
+
+    reference: stands in where no row of the ladder reaches a surrogate's accuracy; without it
+    such a surrogate is left out. mode: `single` (batch 1 on both sides) or `best` (each side at
+    its own best batch).
+    """
+    classical = [row for row in rows if row.kind == "classical"]
+    result = []
+    for surrogate in (row for row in rows if row.kind == "surrogate"):
+        wanted = surrogate.errors[metric]
+        if not math.isfinite(wanted):
+            raise InputError(f"the error of '{surrogate.name}' is {wanted}; nothing to compare")
+        enough = [row for row in classical if row.errors[metric] <= wanted]
+        if not enough and reference is None:
+            continue
+        match = min(enough, key=lambda row: row.at(mode)[1]) if enough else reference
+        assert match is not None
+        result.append(_compare(surrogate, match, metric, mode, beyond=not enough))
+    return result
+
+
+def _compare(surrogate: Row, classical: Row, metric: str, mode: str, beyond: bool) -> BreakEven:
+    ours, theirs = surrogate.at(mode)[1], classical.at(mode)[1]
+    saved = theirs - ours
+    return BreakEven(
+        surrogate=surrogate.name,
+        classical=classical.name,
+        metric=metric,
+        mode=mode,
+        surrogate_error=surrogate.errors[metric],
+        classical_error=classical.errors[metric],
+        surrogate_seconds=ours,
+        classical_seconds=theirs,
+        ratio=theirs / ours,
+        count=surrogate.setup_seconds / saved if saved > 0 else math.inf,
+        beyond=beyond,
+    )
+
+
+def classical_contestant(problem: Problem, fidelity: Fidelity, threads: int = 1) -> Contestant:
+    """The problem's own solver at one fidelity; all frames but the initial one are its answer.
+
+    A surrogate of the final state is measured on `problem.endpoints()`, so that the classical
+    side is not made to stop at frames that nobody asked for.
+    """
+    grid = problem.grid(fidelity.resolution)
+
+    def solve(inputs: Inputs) -> Function:
+        fields = problem.solve(inputs, fidelity, threads).fields
+        return Function(answer_frames(problem, fields), grid)
+
+    return Contestant(f"{problem.solver_name} {fidelity.label()}", "classical", grid, solve)
+
+
+def classical_ladder(problem: Problem, threads: int = 1) -> list[Contestant]:
+    """The problem's strongest solver at every fidelity of its ladder."""
+    return [classical_contestant(problem, fidelity, threads) for fidelity in problem.ladder()]
+
+
+def answer_frames(problem: Problem, fields: np.ndarray) -> np.ndarray:
+    """Solver fields as (batch, frames, *grid): the initial frame is given, so it is no answer."""
+    return fields[:, 1:] if problem.time_dependent else fields[:, None]
+
+
+def reference_truth(
+    problem: Problem, draws: Sequence[Draw], grid: Grid, threads: int = 1
+) -> Function:
+    """The problem's reference fidelity, moved to the evaluation grid.
+
+    Raises InputError where the reference itself did not converge.
+    """
+    solution = problem.solve_draws(draws, grid, problem.reference_fidelity(), threads)
+    if not bool(np.all(solution.converged)):
+        failed = int(np.argmin(solution.converged))
+        raise InputError(f"the reference did not converge: {solution.reason[failed]}")
+    return Function(answer_frames(problem, solution.fields), grid)

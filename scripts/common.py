@@ -1,0 +1,127 @@
+"""What every command shares: the parser, one-line errors, the progress bar, the machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser, set_parsing_settings
+
+from sobolev.geometry.errors import InputError
+
+set_parsing_settings(docstring_parse_attribute_docstrings=True)
+
+Progress = Callable[[int, int, str], None]
+
+
+class Parser(ArgumentParser):
+    """A parser whose errors are one line and exit code 2; `--config FILE` reads YAML."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"sobolev {command}", description=description)
+        self.add_argument("--config", action="config", help="YAML file; flags override it")
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        sys.exit(fail(self.prog, message))
+
+
+def fail(command: str, message: object) -> int:
+    """Print one line to standard error and return exit code 2."""
+    line = " ".join(str(message).split())
+    print(f"{command}: error: {line}", file=sys.stderr)
+    return 2
+
+
+def guarded(command: str, main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+    """Run a command; bad input, a full disk or Ctrl-C end in one line, not in a traceback."""
+    try:
+        return main(argv)
+    except InputError as problem:
+        return fail(command, problem)
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as problem:
+        where = f" ({problem.filename})" if problem.filename else ""
+        advice = "; free some space and run again" if problem.errno == errno.ENOSPC else ""
+        return fail(command, f"{problem.strerror or problem}{where}{advice}")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A callback `(done, total, message)` behind a bar; plain lines where there is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    if not sys.stderr.isatty():
+        yield _line_printer(title)
+        return
+    from rich.console import Console
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[message]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, message="")
+
+        def report(done: int, total: int, message: str) -> None:
+            bar.update(task, completed=done, total=total, message=message)
+
+        yield report
+
+
+def _line_printer(title: str) -> Progress:
+    """At most about twenty lines a run: a log is read, not watched."""
+    last = [-1]
+
+    def report(done: int, total: int, message: str) -> None:
+        step = 20 * done // max(total, 1)
+        if step != last[0]:
+            last[0] = step
+            print(f"{title}: {done}/{total} {message}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def machine() -> str:
+    """Processor, cores and memory in one line, for tables and reports."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as lines:
+            models = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+        name = models[0] if models else name
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB"
+
+
+def check_output(path: str, force: bool, kind: str = "file") -> None:
+    """Refuse an output that exists (unless forced) or whose folder cannot be written.
+
+    Called before the work, so that nobody waits for an hour to be told.
+    """
+    parent = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(path) and not force:
+        raise InputError(f"{kind} '{path}' exists; choose another --output or add --force")
+    while not os.path.exists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+        raise InputError(f"cannot write '{path}': '{parent}' is not a folder one may write to")
