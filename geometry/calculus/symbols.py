@@ -147,7 +147,7 @@ class _Printer(LatexPrinter):
 
     def _as_ordered_terms(self, expr: sp.Expr, order: str | None = None) -> list[sp.Expr]:
         # Rates first, then the other derivatives, then the rest, as equations are written.
-        return sorted(expr.args, key=lambda term: (_rank(term), term.count_ops(), str(term)))
+        return sorted(expr.args, key=lambda term: (*_rank(term), str(term)))
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         factors = sorted(expr.args, key=lambda factor: (factor.has(sp.Derivative), str(factor)))
@@ -163,8 +163,10 @@ class _Printer(LatexPrinter):
         return operator + r" \left(" + self._print(expr.expr) + r"\right)"
 
 
-def _rank(term: sp.Expr) -> int:
-    """0 for a term with a time derivative, 1 with another derivative, 2 with none."""
+def _rank(term: sp.Expr) -> tuple[int, int]:
+    """Rates (0) before other derivatives (1) before the rest (2); then by the highest order."""
     derivatives = term.atoms(sp.Derivative)
+    if not derivatives:
+        return 2, 0
     rate = any(v.name == "t" for derivative in derivatives for v in derivative.variables)
-    return 0 if rate else 1 if derivatives else 2
+    return (0 if rate else 1), max(len(derivative.variables) for derivative in derivatives)
