@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NoReturn
 
 from jsonargparse import ArgumentParser, set_parsing_settings
-
 from sobolev.geometry.errors import InputError
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -61,10 +64,12 @@ def progress_bar(title: str) -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress as Bar,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
     )
 
     if not sys.stderr.isatty():
@@ -113,15 +118,40 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB"
 
 
-def check_output(path: str, force: bool, kind: str = "file") -> None:
-    """Refuse an output that exists (unless forced) or whose folder cannot be written.
+def problem_options(parser: ArgumentParser, argv: Sequence[str]) -> None:
+    """Add the problem's name and, where it is given, the parameters of its distribution.
 
-    Called before the work, so that nobody waits for an hour to be told.
+    The name comes first, so that `sobolev generate darcy --help` shows what darcy offers.
+    Raises InputError for an unknown name.
     """
-    parent = os.path.dirname(os.path.abspath(path))
-    if os.path.exists(path) and not force:
-        raise InputError(f"{kind} '{path}' exists; choose another --output or add --force")
-    while not os.path.exists(parent):
-        parent = os.path.dirname(parent)
-    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
-        raise InputError(f"cannot write '{path}': '{parent}' is not a folder one may write to")
+    from sobolev.datasets.registry import problems
+
+    parser.add_argument("name", help=f"problem: {', '.join(problems.names())}")
+    if argv and not argv[0].startswith("-"):
+        parser.add_class_arguments(problems.get(argv[0]), "problem")
+
+
+def command_line(command: str, argv: Sequence[str]) -> str:
+    """What was typed, to be printed beside what came of it."""
+    return f"sobolev {command} {shlex.join(argv)}".rstrip()
+
+
+def software() -> str:
+    """Versions of what computed, in one line."""
+    names = ("sobolev", "torch", "numpy", "scipy", "numba")
+    versions = [f"{name} {version(name)}" for name in names if _installed(name)]
+    return ", ".join([f"Python {platform.python_version()}", *versions])
+
+
+def _installed(name: str) -> bool:
+    return find_spec(name) is not None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: a temporary name beside it, then a rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sobolev.datasets.registry import problems
-from sobolev.geometry.errors import InputError
-from sobolev.scripts.common import Parser, check_output, guarded, progress_bar
+from sobolev.scripts.common import Parser, check_output
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,308 @@
+"""`sobolev benchmark FOLDER…`: trained surrogates against the classical solver.
+
+Each FOLDER was written by `sobolev train` or `sobolev pinn`; all are of one problem. The result
+is a folder with benchmark.json (every figure) and fields.npz (one instance, for the pictures).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sobolev.datasets.problem import Draw, Problem
+from sobolev.datasets.registry import make_problem
+from sobolev.datasets.ruler import (
+    METRICS,
+    BreakEven,
+    Contestant,
+    Inputs,
+    Row,
+    answer_frames,
+    break_even,
+    classical_contestant,
+    classical_ladder,
+    measure,
+    reference_truth,
+    relative_errors,
+)
+from sobolev.geometry.errors import InputError
+from sobolev.geometry.function import Function
+from sobolev.geometry.grid import Grid
+from sobolev.geometry.norms import energy_spectrum
+from sobolev.scripts.common import (
+    Parser,
+    command_line,
+    guarded,
+    machine,
+    progress_bar,
+    software,
+    write_text,
+)
+from sobolev.scripts.pinn import INSTANCE, Instance, solver_inputs
+
+SCHEMA = "sobolev-benchmark"
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """What is measured, and how."""
+
+    output: str = "benchmark"
+    """folder to write"""
+    instances: int = 16
+    """inputs on which errors are measured; a PINN's benchmark has its one"""
+    seed: int = 1000
+    """seed of the inputs; another one than the training data's"""
+    threads: int = 0
+    """threads of both sides; 0 for all cores"""
+    repeats: int = 5
+    """timing rounds after the one that warms up"""
+    finer: bool = True
+    """measure surrogates that know no grid on one twice as fine, too"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem, its instances, and the surrogates that claim to solve them."""
+
+    problem: Problem
+    draws: Sequence[Draw]
+    grid: Grid
+    surrogates: Sequence[Contestant]
+    facts: Sequence[dict[str, Any]]
+
+
+def operator_case(folders: Sequence[Path], config: BenchmarkConfig) -> Case:
+    """The case of trained operators: fresh inputs, final states."""
+    from sobolev.operators.surrogate import Surrogate
+
+    bundles = [Surrogate.load(folder) for folder in folders]
+    first = bundles[0]
+    stated = {(b.problem, json.dumps(b.problem_config, sort_keys=True)) for b in bundles}
+    if len(stated) > 1:
+        raise InputError("expected surrogates of one problem; benchmark them one problem at a time")
+    if config.seed in {b.data_seed for b in bundles}:
+        raise InputError(
+            f"seed {config.seed} made the training data; choose another --seed for the benchmark"
+        )
+    problem = make_problem(first.problem, first.problem_config).endpoints()
+    draws = [problem.draw_sample(config.seed, i) for i in range(config.instances)]
+    contestants, facts = [], []
+    for folder, bundle in zip(folders, bundles, strict=True):
+        name = folder.name
+        contestants.append(_contestant(name, bundle, bundle.grid))
+        if config.finer and bundle.any_grid:
+            double = bundle.grid.with_shape(tuple(2 * n for n in bundle.grid.shape))
+            contestants.append(_contestant(f"{name} at {double.shape[0]}", bundle, double))
+        facts.append(bundle.facts() | {"name": name, "folder": str(folder)})
+    return Case(problem, draws, first.grid, contestants, facts)
+
+
+def _contestant(name: str, bundle: Any, grid: Grid) -> Contestant:
+    def solve(inputs: Inputs) -> Function:
+        return Function(bundle.predict(inputs, grid)[:, None], grid)
+
+    return Contestant(name, "surrogate", grid, solve, bundle.data_seconds, bundle.training_seconds)
+
+
+def pinn_case(folder: Path) -> Case:
+    """The case of a PINN: its one instance, all frames after the first."""
+    from sobolev.pinns.result import load_result
+    from sobolev.pinns.statement import state_problem
+
+    instance = Instance.load(folder)
+    problem, draw = instance.make()
+    result = load_result(folder, state_problem(problem, solver_inputs(problem, draw)))
+    grid = problem.grid(256)
+    times = problem.times
+    assert times is not None
+
+    def solve(inputs: Inputs) -> Function:
+        spacetime = Grid(
+            ((float(times[0]), float(times[-1])), *grid.extent),
+            (len(times), *grid.shape), (False, *grid.wraps), names=("t", *grid.names),
+        )  # fmt: skip
+        return Function(answer_frames(problem, result.predict(spacetime)[None]), grid)
+
+    contestant = Contestant(
+        folder.name, "surrogate", grid, solve, per_instance_seconds=result.seconds
+    )
+    curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
+    facts = {
+        "name": folder.name, "folder": str(folder), "model": "pinn", "command": instance.command,
+        "log": curve, "stop_reasons": list(result.stop_reasons),
+        "parameters": sum(p.numel() for p in result.field.parameters()),
+    }  # fmt: skip
+    return Case(problem, [draw], grid, [contestant], [facts])
+
+
+def row_dict(row: Row) -> dict[str, Any]:
+    """A row as JSON holds it, with the two batch modes spelled out."""
+    single, best = row.at("single"), row.at("best")
+    plain = dataclasses.asdict(row) | {"seconds": {str(b): s for b, s in row.seconds.items()}}
+    plain["single"] = {"batch": single[0], "seconds": single[1]}
+    plain["best"] = {"batch": best[0], "seconds": best[1]}
+    return plain
+
+
+def uncertainty(problem: Problem, draws: Sequence[Draw], truth: Function, threads: int) -> float:
+    """Relative L2 distance of the reference from one on half its resolution."""
+    fidelity = problem.reference_fidelity()
+    half = dataclasses.replace(fidelity, resolution=fidelity.resolution // 2)
+    assert isinstance(truth.on, Grid)
+    fields = problem.solve_draws(draws, truth.on, half, threads).fields
+    coarse = Function(answer_frames(problem, fields), truth.on)
+    return float(np.mean(relative_errors(coarse.numpy(), truth.numpy(), truth.on)["L2"]))
+
+
+def pictures(case: Case, truth: Function, contestants: Sequence[Contestant]) -> dict[str, Any]:
+    """Arrays of the first instance for the report: input, truth, answers, spectra of errors."""
+    assert isinstance(truth.on, Grid)
+    grid = truth.on
+    arrays: dict[str, Any] = {f"axis_{n}": a for n, a in zip(grid.names, grid.axes, strict=True)}
+    given = case.problem.evaluate_batch(case.draws[:1], grid)
+    first = next(v.name for v in case.problem.inputs if v.kind == "field")
+    arrays["input"] = given[first][0]
+    arrays["truth"] = truth.numpy()[0]
+    k, energy = energy_spectrum(truth.numpy()[:, -1], grid)
+    arrays["spectrum_k"], arrays["spectrum_truth"] = k, energy.mean(axis=0)
+    for contestant in contestants:
+        inputs = case.problem.evaluate_batch(case.draws, contestant.grid)
+        values = case.problem.transfer(contestant.solve(inputs).numpy(), contestant.grid, grid)
+        arrays[f"answer_{contestant.name}"] = values[0]
+        off = energy_spectrum(values[:, -1] - truth.numpy()[:, -1], grid)[1]
+        arrays[f"spectrum_{contestant.name}"] = off.mean(axis=0)
+    return arrays
+
+
+def run(case: Case, config: BenchmarkConfig, threads: int, progress: Any) -> dict[str, Any]:
+    """Measure everything; returns what benchmark.json holds, the arrays under `arrays`."""
+    problem = case.problem
+    progress(0, 1, "reference")
+    truth = reference_truth(problem, case.draws, case.grid, threads)
+    ladder = classical_ladder(problem, threads)
+    stand_in = classical_contestant(problem, problem.reference_fidelity(), threads)
+    everyone = [*ladder, *case.surrogates]
+    batches = (1, 4, 16, 64) if len(case.draws) > 1 else (1,)
+    rows = measure(
+        problem, everyone, case.draws, truth, batches=batches, repeats=config.repeats,
+        progress=progress,
+    )  # fmt: skip
+    # The reference is the truth, so its error is 0 by definition; only its time is of use.
+    (beyond,) = measure(problem, [stand_in], case.draws[:1], _first(truth), batches=(1,), repeats=1)
+    comparisons: list[BreakEven] = [
+        found
+        for metric in METRICS
+        for mode in ("single", "best")
+        for found in break_even(rows, beyond, metric, mode)
+    ]
+    card = dataclasses.asdict(problem.card)
+    return {
+        "schema": SCHEMA,
+        "version": 1,
+        "problem": problem.name,
+        "problem_config": problem.config(),
+        "summary": problem.summary,
+        "latex": problem.latex(),
+        "card": card,
+        "units": {v.name: v.units for v in (*problem.inputs, *problem.outputs)},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "software": software(),
+        "threads": threads,
+        "instances": len(case.draws),
+        "seed": config.seed,
+        "frames": int(truth.numpy().shape[1]),
+        "evaluation_grid": list(case.grid.shape),
+        "extent": [list(pair) for pair in case.grid.extent],
+        "reference": f"{problem.solver_name} {problem.reference_fidelity().label()}",
+        "uncertainty": uncertainty(problem, case.draws, truth, threads),
+        "rows": [row_dict(row) for row in rows],
+        "break_even": [dataclasses.asdict(c) | {"verdict": c.verdict} for c in comparisons],
+        "surrogates": list(case.facts),
+        "arrays": pictures(case, truth, case.surrogates),
+    }
+
+
+def _first(truth: Function) -> Function:
+    return Function(truth.numpy()[:1], truth.on)
+
+
+def load_benchmark(folder: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+    """What `sobolev benchmark` wrote. Raises InputError where it is missing or foreign."""
+    try:
+        facts = json.loads((folder / "benchmark.json").read_text())
+        with np.load(folder / "fields.npz", allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        if facts["schema"] != SCHEMA:
+            raise ValueError(f"schema {facts['schema']}")
+    except (OSError, ValueError, KeyError) as problem:
+        raise InputError(f"expected a benchmark in {folder}: {problem}") from None
+    return facts, arrays
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print the break-even table, and say where the figures are."""
+    parser = Parser("benchmark", __doc__ or "")
+    parser.add_argument("folders", nargs="+", help="trained surrogates of one problem")
+    parser.add_class_arguments(BenchmarkConfig)
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    given = parser.parse_args(list(argv))
+    config = BenchmarkConfig(**{k: given[k] for k in BenchmarkConfig.__dataclass_fields__})
+    for name, least in (("instances", 1), ("threads", 0), ("repeats", 1), ("seed", 0)):
+        if getattr(config, name) < least:
+            raise InputError(f"expected {name} of at least {least}, got {getattr(config, name)}")
+    output = Path(config.output)
+    if (output / "benchmark.json").exists() and not given.force:
+        raise InputError(f"{output} holds a benchmark; choose another --output or add --force")
+    output.mkdir(parents=True, exist_ok=True)
+    threads = config.threads or len(os.sched_getaffinity(0))
+    folders = [Path(folder) for folder in given.folders]
+    pinns = [folder for folder in folders if (folder / INSTANCE).exists()]
+    if pinns and len(folders) > 1:
+        raise InputError("a PINN solves one instance; benchmark it alone")
+    import torch
+
+    torch.set_num_threads(threads)
+    with progress_bar("benchmark") as progress:
+        case = pinn_case(folders[0]) if pinns else operator_case(folders, config)
+        facts = run(case, config, threads, progress)
+    facts["command"] = command_line("benchmark", argv)
+    np.savez_compressed(output / "fields.npz", **facts.pop("arrays"))
+    write_text(output / "benchmark.json", json.dumps(facts, indent=2))
+    print_table(facts)
+    print(f"figures: {output}/benchmark.json")
+    return 0
+
+
+def print_table(facts: Mapping[str, Any]) -> None:
+    """The break-even table in the terminal, relative L2, each side at its best batch."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{facts['problem']}: surrogates at equal accuracy (relative L2)")
+    for column in ("surrogate", "error", "ms", "classical", "error", "ms", "ratio", "N*"):
+        table.add_column(
+            column, justify="left" if column in ("surrogate", "classical") else "right"
+        )
+    for row in facts["break_even"]:
+        if row["metric"] == "L2" and row["mode"] == "best":
+            table.add_row(
+                row["surrogate"], f"{row['surrogate_error']:.2e}",
+                f"{1e3 * row['surrogate_seconds']:.3g}", row["classical"],
+                f"{row['classical_error']:.2e}", f"{1e3 * row['classical_seconds']:.3g}",
+                f"{row['ratio']:.3g}", row["verdict"],
+            )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("sobolev benchmark", main, sys.argv[1:]))

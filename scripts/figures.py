@@ -1,0 +1,203 @@
+"""The pictures of the report: fields, spectra, training curves, work against precision."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito: told apart by readers who do not see red and green apart, and in print.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+CLASSICAL = "#444444"
+METRIC_NAMES = {"L2": "relative L2", "H1": "relative H1", "Linf": "relative max"}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "sobolev",
+}
+
+
+def style() -> Any:
+    """Context in which all pictures are drawn."""
+    return mpl.rc_context(STYLE)
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as inline SVG, without the XML head and with no date in it."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue().split("?>", 1)[1].split('dtd">', 1)[1].strip()
+
+
+def to_png(figure: Figure, dpi: int = 170) -> str:
+    """The figure as an <img> source, `data:image/png;base64,…`."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """One colour a surrogate, the same in every picture of a section."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+
+
+def fields_2d(
+    given: np.ndarray,
+    truth: np.ndarray,
+    answers: Mapping[str, np.ndarray],
+    extent: Sequence[float],
+    labels: tuple[str, str] = ("input", "solution"),
+) -> Figure:
+    """Input, truth, and a row of prediction and error for each answer.
+
+    All predictions share the truth's scale and all errors share one, so that a row can be
+    compared with the next.
+    """
+    rows = 1 + len(answers)
+    figure = Figure(figsize=(6.4, 2.55 * rows))
+    axes = figure.subplots(rows, 2, squeeze=False)
+    low, high = float(truth.min()), float(truth.max())
+    largest = max((float(np.abs(a - truth).max()) for a in answers.values()), default=1.0)
+    _image(axes[0, 0], given, extent, f"input: {labels[0]}", "cividis")
+    _image(axes[0, 1], truth, extent, f"truth: {labels[1]}", "viridis", low, high)
+    for row, (name, answer) in zip(axes[1:], answers.items(), strict=True):
+        _image(row[0], answer, extent, name, "viridis", low, high)
+        _image(row[1], answer - truth, extent, f"{name}: error", "RdBu_r", -largest, largest)
+    return figure
+
+
+def _image(
+    axes: Axes,
+    values: np.ndarray,
+    extent: Sequence[float],
+    title: str,
+    colormap: str,
+    low: float | None = None,
+    high: float | None = None,
+) -> None:
+    image = axes.imshow(
+        values.T, origin="lower", extent=tuple(extent), cmap=colormap, vmin=low, vmax=high,
+        aspect="auto", interpolation="nearest",
+    )  # fmt: skip
+    axes.set_title(title)
+    axes.grid(False)
+    axes.tick_params(labelsize=7)
+    figure = axes.figure
+    figure.colorbar(image, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
+
+
+def fields_1d(
+    x: np.ndarray,
+    given: np.ndarray,
+    truth: np.ndarray,
+    answers: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    labels: tuple[str, str],
+) -> Figure:
+    """Input and truth above, the errors of all answers below on one scale.
+
+    answers: name to (coordinates, values), each on its own grid; errors are drawn on `x`.
+    """
+    tint = colours(list(answers))
+    figure = Figure(figsize=(6.4, 4.6))
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    top.plot(x, given, color="#999999", lw=1, ls="--", label=f"input: {labels[0]}")
+    top.plot(x, truth, color=CLASSICAL, lw=2.2, label=f"truth: {labels[1]}")
+    for name, (points, values) in answers.items():
+        top.plot(points, values, color=tint[name], lw=1.1, label=name)
+        bottom.plot(x, np.interp(x, points, values, period=None) - truth, color=tint[name], lw=1)
+    top.legend(fontsize=7, ncols=2)
+    bottom.set_ylabel("error")
+    bottom.set_xlabel("x")
+    return figure
+
+
+def spectrum(
+    truth: tuple[np.ndarray, np.ndarray],
+    errors: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> Figure:
+    """Energy of the truth and of each error by wave number."""
+    tint = colours(list(errors))
+    figure = Figure(figsize=(6.4, 3.2))
+    axes = figure.subplots()
+    axes.loglog(*_positive(*truth), color=CLASSICAL, lw=2, label="truth")
+    for name, (k, energy) in errors.items():
+        axes.loglog(*_positive(k, energy), color=tint[name], lw=1.2, label=f"error of {name}")
+    axes.set_xlabel("wave number |k|")
+    axes.set_ylabel("energy")
+    axes.legend(fontsize=7)
+    return figure
+
+
+def _positive(k: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    keep = (k > 0) & (energy > 0)
+    return k[keep], energy[keep]
+
+
+def training(logs: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> Figure:
+    """Curves against `xlabel` for each surrogate: name to {column: values}, first column x."""
+    tint = colours(list(logs))
+    figure = Figure(figsize=(6.4, 3.0))
+    axes = figure.subplots()
+    for name, columns in logs.items():
+        keys = list(columns)
+        for key, dashes in zip(keys[1:], ("-", "--", ":"), strict=False):
+            values = np.asarray(columns[key], dtype=float)
+            keep = np.isfinite(values) & (values > 0)
+            if keep.any():
+                x = np.asarray(columns[keys[0]], dtype=float)[keep]
+                axes.semilogy(x, values[keep], dashes, color=tint[name], lw=1.2,
+                              label=f"{name}: {key}")  # fmt: skip
+    axes.set_xlabel(xlabel)
+    axes.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def work_precision(rows: Sequence[Mapping[str, Any]], metric: str = "L2") -> Figure:
+    """Error against seconds a solve: classical settings as a cloud with its front, surrogates
+    as marks; filled at the best batch, open at batch 1."""
+    figure = Figure(figsize=(6.4, 4.2))
+    axes = figure.subplots()
+    classical = [row for row in rows if row["kind"] == "classical"]
+    surrogates = [row for row in rows if row["kind"] == "surrogate"]
+    for mode, filled in (("single", False), ("best", True)):
+        points = np.array([(row[mode]["seconds"], row["errors"][metric]) for row in classical])
+        points = points[np.isfinite(points).all(axis=1) & (points[:, 1] > 0)]
+        label = "classical, best batch" if filled else "classical, batch 1"
+        face = CLASSICAL if filled else "none"
+        axes.loglog(*points.T, "o", ms=3, color=CLASSICAL, mfc=face, alpha=0.35)
+        front = pareto(points)
+        axes.loglog(*front.T, "-" if filled else "--", color=CLASSICAL, lw=1.4, label=label)
+    tint = colours([row["name"] for row in surrogates])
+    for row in surrogates:
+        for mode, filled in (("single", False), ("best", True)):
+            colour = tint[row["name"]]
+            axes.loglog(row[mode]["seconds"], row["errors"][metric], "D", ms=7, color=colour,
+                        mfc=colour if filled else "none",
+                        label=row["name"] if filled else None)  # fmt: skip
+    axes.set_xlabel("seconds a solve")
+    axes.set_ylabel(f"{METRIC_NAMES[metric]} error")
+    axes.legend(fontsize=7)
+    return figure
+
+
+def pareto(points: np.ndarray) -> np.ndarray:
+    """The points (seconds, error) that no other beats in both, by rising seconds."""
+    front: list[np.ndarray] = []
+    for point in points[np.lexsort((points[:, 1], points[:, 0]))]:
+        if not front or point[1] < front[-1][1]:
+            front.append(point)
+    return np.array(front).reshape(-1, 2)
