@@ -32,7 +32,7 @@ class DirectSolver:
         self._pattern: tuple[np.ndarray, np.ndarray] | None = None
         self._order = np.empty(0, dtype=np.intp)
         self._gather = np.empty(0, dtype=np.intp)
-        self._permuted: sparse.csc_array | None = None
+        self._places = (self._gather, self._gather)
         self._data: np.ndarray | None = None
         self._factor: SuperLU | None = None
 
@@ -53,12 +53,9 @@ class DirectSolver:
             raise InputError("expected a finite matrix, got NaN or infinity in it")
         self._prepare(A)
         factor = self._factorise(A)
-        if not self.symmetric:
-            x = np.empty(b.shape, dtype=np.result_type(A.dtype, b.dtype, np.float64))
-            x[self._order] = factor.solve(b.astype(x.dtype))
-            return x
         x = np.empty(b.shape, dtype=np.result_type(A.dtype, b.dtype, np.float64))
-        x[self._order] = factor.solve(b[self._order].astype(x.dtype))
+        rows = b[self._order] if self.symmetric else b
+        x[self._order] = factor.solve(rows.astype(x.dtype))
         return x
 
     def _prepare(self, A: sparse.csc_array) -> None:
@@ -83,17 +80,16 @@ class DirectSolver:
         numbered = sparse.csc_array(numbered)
         numbered.sort_indices()
         self._gather = numbered.data - 1
-        self._permuted = numbered
+        self._places = (numbered.indices, numbered.indptr)
         self._data = None
 
     def _factorise(self, A: sparse.csc_array) -> SuperLU:
-        if self._factor is not None and self._data is not None:
-            if self._data.dtype == A.dtype and np.array_equal(self._data, A.data):
-                return self._factor
-        assert self._permuted is not None
-        permuted = sparse.csc_array(
-            (A.data[self._gather], self._permuted.indices, self._permuted.indptr), shape=A.shape
-        )
+        """The factor of the permuted matrix; the last one again where the values are the same."""
+        same = self._data is not None and self._data.dtype == A.dtype
+        if self._factor is not None and same and np.array_equal(self._data, A.data):
+            return self._factor
+        indices, indptr = self._places
+        permuted = sparse.csc_array((A.data[self._gather], indices, indptr), shape=A.shape)
         options = {"SymmetricMode": True} if self.symmetric else {}
         threshold = 0.0 if self.symmetric else None
         try:
@@ -101,9 +97,7 @@ class DirectSolver:
                 permuted, permc_spec="NATURAL", diag_pivot_thresh=threshold, options=options
             )
         except RuntimeError as problem:
-            raise InputError(
-                f"expected a regular matrix, got one that is singular: {problem}"
-            ) from problem
+            raise InputError(f"expected a regular matrix, got a singular one ({problem})") from None
         self._data = A.data.copy()
         self.factorisations += 1
         return self._factor

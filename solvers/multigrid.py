@@ -41,7 +41,7 @@ class Workspace:
     def solve(
         self, a: np.ndarray, b: np.ndarray, rtol: float, x: np.ndarray, max_iterations: int
     ) -> tuple[int, int, float]:
-        """Solve A(a) x = b, all (n0, n1) float64 C-contiguous; returns (status, iterations, residual).
+        """Solve A(a) x = b, all (n0, n1) float64 in C order; returns status, iterations, residual.
 
         The residual is the true relative one, |b - A x| / |b|.
         """
@@ -100,9 +100,7 @@ def _layout(n0: int, n1: int, h0: float, h1: float) -> np.ndarray:
     """
     rows, offset = [], 0
     while True:
-        smallest = min(
-            h for n, h in ((n0, h0), (n1, h1)) if n > COARSEST or max(n0, n1) <= COARSEST
-        )
+        smallest = min((h for n, h in ((n0, h0), (n1, h1)) if n > COARSEST), default=0.0)
         halve_0, halve_1 = (n > COARSEST and h < 1.5 * smallest for n, h in ((n0, h0), (n1, h1)))
         m0, m1 = n0 // 2 if halve_0 else n0, n1 // 2 if halve_1 else n1
         coarsest = (m0, m1) == (n0, n1)

@@ -134,7 +134,7 @@ def sum_columns(row, out):
 @njit(cache=True, nogil=True, fastmath=FAST)
 def coarsen_links(faces_0, faces_1, weight_0, weight_1, coarse_0, coarse_1, scratch):
     """Coarse faces and interpolation weights, axis 1 first; scratch holds (n0+1) * (m1+1)."""
-    n0, n1 = weight_1.shape
+    n0 = weight_1.shape[0]
     m0, m1 = coarse_1.shape[0], coarse_0.shape[1]
     half = view(scratch, 0, n0, m1 + 1)
     for i in range(n0):

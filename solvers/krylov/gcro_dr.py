@@ -152,33 +152,36 @@ class _Iteration:
         self.r = self.r - (G @ y) @ W_hat  # 13, 27
         self.norm = float(np.linalg.norm(self.r))
         if self.k:
-            S = W_hat.conj() @ V_hat.T
-            P = _harmonic_ritz(G, S, self.k)  # 14, 28
-            Q, R = _dropping_qr(G @ P)  # 16, 30
-            P, Q, R = P[:, R[1]], Q, R[0]
-            self.C = Q.T @ W_hat  # 17, 31
-            self.U = solve_triangular(
-                R, P.T @ V_hat, trans="T", check_finite=False
-            )  # 15, 18, 29, 32
+            self._renew(G, V_hat, W_hat, kept)
         return arnoldi
+
+    def _renew(self, G: np.ndarray, V_hat: np.ndarray, W_hat: np.ndarray, kept: int) -> None:
+        """The next U and C from A M V_hat^T = W_hat^T G; the first `kept` rows are the old ones."""
+        S = np.eye(*G.shape, dtype=G.dtype)
+        S[:, :kept] = W_hat.conj() @ V_hat[:kept].T
+        P = _harmonic_ritz(G, S, self.k)  # 14, 28
+        Q, R, chosen = _dropping_qr(G @ P)  # 16, 30
+        self.C = Q.T @ W_hat  # 17, 31
+        Y = P[:, chosen].T @ V_hat  # 15, 29
+        self.U = solve_triangular(R, Y, trans="T", check_finite=False)  # 18, 32
 
     def finish(self, reason: str) -> KrylovResult:
         return self.system.finish(self.x, self.iterations, reason, self.history)
 
 
-def _dropping_qr(F: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """F[:, kept] = Q R with the columns of F that depend on others left out; Q, (R, kept)."""
+def _dropping_qr(F: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """F[:, kept] = Q R with the columns of F that depend on others left out; Q, R, kept."""
     size = np.linalg.norm(F, axis=0)
     Q, R, order = qr(F / np.where(size > 0, size, 1.0), mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(R))
     rank = int(np.sum(diagonal > DEPENDENT * diagonal[0])) if diagonal.size else 0
     kept = order[:rank]
-    return Q[:, :rank], (R[:rank, :rank] * size[kept], kept)
+    return Q[:, :rank], R[:rank, :rank] * size[kept], kept
 
 
 def _orthonormal_images(Y: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """U, C as rows with U spanning the rows of Y, C = A M U orthonormal; images: A M Y^T."""
-    Q, (R, kept) = _dropping_qr(images)
+    Q, R, kept = _dropping_qr(images)
     U = solve_triangular(R, Y[kept], trans="T", check_finite=False)
     return U, np.ascontiguousarray(Q.T)
 

@@ -66,12 +66,8 @@ class System:
         self.products = 0
         self._product = as_product(A)
         self.M = (lambda r: r) if M is None else as_product(M)
-        kinds = [b.dtype, np.float64, getattr(A, "dtype", np.float64)]
-        kinds += [
-            getattr(M, "dtype", np.float64),
-            np.float64 if x0 is None else np.asarray(x0).dtype,
-        ]
-        self.dtype = np.result_type(*kinds)
+        kinds = [getattr(thing, "dtype", np.float64) for thing in (A, M, b, x0)]
+        self.dtype = np.result_type(np.float64, *kinds)
         self.b = b.astype(self.dtype)
         self.x0 = np.zeros_like(self.b) if x0 is None else np.array(x0, dtype=self.dtype)
         self.started = x0 is not None
