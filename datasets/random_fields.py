@@ -99,7 +99,7 @@ class GaussianField:
         values = coefficients * self.amplitudes()
         for axis, n in enumerate(grid.shape):
             values = np.moveaxis(values, axis, 0)
-            values = self._synthesise(values, n, grid.centering, grid.periodic[axis])
+            values = self._synthesise(values, n, grid.centering, grid.wraps[axis])
             values = np.moveaxis(values, 0, axis)
         return np.ascontiguousarray(values)
 
@@ -131,7 +131,7 @@ class GaussianField:
                 f"expected a grid on the field's box {self.extent}, got one on {extent}; "
                 "make both from the same extent"
             )
-        if self.boundary != "periodic" and any(grid.periodic):
+        if self.boundary != "periodic" and any(grid.wraps):
             raise InputError(
                 f"expected a grid without periodic axes for a {self.boundary} field, got "
                 f"periodic={grid.periodic}; use a periodic field"
