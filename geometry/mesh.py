@@ -1,4 +1,4 @@
-"""Unstructured meshes of first order, read and written by meshio."""
+"""Unstructured meshes of first order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,44 +102,19 @@ class Mesh:
         physical groups) become `boundaries`. `InputError` where the file is not there, cannot be
         read, or holds cells of higher order.
         """
-        import meshio
+        from .mesh_files import read
 
-        if not Path(path).is_file():
-            raise InputError(f"expected a mesh file, got {path}, which is not there")
-        try:
-            raw = meshio.read(path)
-        except (meshio.ReadError, ValueError, KeyError, IndexError, UnicodeDecodeError) as problem:
-            reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            raise InputError(
-                f"expected a mesh that meshio reads, got {path}: {reason}"
-            ) from problem
-        points = raw.points
-        if points.shape[1] == 3 and not points[:, 2].any():
-            points = points[:, :2]
-        return cls(points, raw.cells_dict, _named_facets(raw))
+        return cls(*read(path))
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write to a file whose format meshio takes from its name.
+        """Write to a file whose format meshio takes from its name; `.msh` is that of gmsh 2.2.
 
-        Named boundaries are written as cell sets where the format has them (XDMF, Abaqus and
-        others); facets that `cells` lacks are added. `InputError` for an unknown format.
+        Named boundaries go into `.msh` files only; other formats get the points and the cells.
+        `InputError` for an unknown format and a path that cannot be written.
         """
-        import meshio
+        from .mesh_files import write
 
-        blocks: list[tuple[str, np.ndarray]] = list(self.cells.items())
-        sets: dict[str, list[np.ndarray]] = {}
-        for name, part in self.boundaries.items():
-            sets[name] = []
-            for kind, facets in part.items():
-                blocks.append((kind, facets))
-                sets[name] += [np.empty(0, int)] * (len(blocks) - 1 - len(sets[name]))
-                sets[name].append(np.arange(len(facets)))
-        for members in sets.values():
-            members += [np.empty(0, int)] * (len(blocks) - len(members))
-        try:
-            meshio.Mesh(self.points, blocks, cell_sets=sets).write(path)
-        except (meshio.WriteError, meshio.ReadError) as problem:
-            raise InputError(f"expected a mesh format that meshio writes, got {path}") from problem
+        write(self, path)
 
 
 def _checked(cells: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
@@ -162,16 +136,6 @@ def _checked(cells: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
         if len(indices):
             result[kind] = indices.astype(np.int64)
     return result
-
-
-def _named_facets(raw: Any) -> dict[str, dict[str, np.ndarray]]:
-    dimensions = [DIMENSION.get(block.type, 0) for block in raw.cells]
-    boundaries: dict[str, dict[str, np.ndarray]] = {}
-    for name, members in raw.cell_sets_dict.items():
-        for kind, chosen in members.items():
-            if kind in DIMENSION and DIMENSION[kind] == max(dimensions, default=0) - 1:
-                boundaries.setdefault(name, {})[kind] = raw.cells_dict[kind][chosen]
-    return boundaries
 
 
 def _elements(kind: str, cells: np.ndarray, points: np.ndarray) -> Elements:

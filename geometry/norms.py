@@ -97,13 +97,12 @@ def error(
     if not relative:
         return absolute
     scale = norm(truth, on, kind, s)
-    zero = scale == 0
-    ratio = absolute / xp.where(zero, xp.ones_like(scale), scale)
+    zero, finite = scale == 0, xp.isfinite(scale)
+    one, nan = xp.ones_like(scale), xp.full_like(scale, math.nan)
     # an infinite scale (overflow, or a truth that is not finite) must not make an error of zero
-    unusable = xp.where(xp.isfinite(scale), xp.zeros_like(scale), xp.full_like(scale, math.nan))
-    at_zero = xp.where(absolute == 0, xp.zeros_like(scale), xp.full_like(scale, math.inf))
-    at_zero = xp.where(xp.isnan(absolute), xp.full_like(scale, math.nan), at_zero)
-    return xp.where(zero, at_zero, ratio + unusable)
+    ratio = xp.where(finite, absolute / xp.where(finite & ~zero, scale, one), nan)
+    at_zero = xp.where(absolute > 0, math.inf * one, xp.where(xp.isnan(absolute), nan, 0 * one))
+    return xp.where(zero, at_zero, ratio)
 
 
 def energy_spectrum(values: Array, grid: Grid) -> tuple[Array, Array]:

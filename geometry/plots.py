@@ -69,10 +69,11 @@ def _true_scale(ax: Axes, lengths: Sequence[float]) -> None:
 
 
 def _colours(values: np.ndarray) -> dict[str, Any]:
-    """A scale that is symmetric about a neutral zero where the values have both signs."""
+    """A scale that is symmetric about a neutral zero where both signs count, by a fifth or more."""
     finite = values[np.isfinite(values)]
-    if finite.size and finite.min() < 0 < finite.max():
-        largest = np.abs(finite).max()
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
+        largest = max(-low, high)
         return {"cmap": COLOURS["both signs"], "vmin": -largest, "vmax": largest}
     return {"cmap": COLOURS["one sign"]}
 
@@ -100,14 +101,17 @@ def _scattered(ax: Axes, values: np.ndarray, on: Any) -> None:
             triangulation, values, shading="gouraud", rasterized=True, **_colours(values)
         )
     else:
-        picture = ax.scatter(x, y, c=values, s=12, **_colours(values))
+        picture = ax.scatter(
+            x, y, c=values, s=14, linewidths=0.3, edgecolors="0.4", **_colours(values)
+        )
     _bar(ax, picture)
     ax.set(xlabel="x", ylabel="y")
     _true_scale(ax, [np.ptp(x) or 1.0, np.ptp(y) or 1.0])
 
 
 def _bar(ax: Axes, picture: Any) -> None:
-    bar = ax.figure.colorbar(picture, ax=ax, shrink=0.9)
+    """As high as the picture, whatever its aspect."""
+    bar = ax.figure.colorbar(picture, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)))
     bar.outline.set_visible(False)
 
 
