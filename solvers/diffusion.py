@@ -191,9 +191,9 @@ def _boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.
         points = list(np.meshgrid(*axes, indexing="ij"))
         points.insert(axis, np.full_like(points[0], grid.extent[axis][end]))
         return np.asarray(boundary(*points), dtype=float)
-    if np.ndim(boundary) == 0 and not isinstance(boundary, Sequence):
-        return np.asarray(boundary, dtype=float)
-    return np.asarray(boundary[axis][end], dtype=float)  # type: ignore[index]
+    if isinstance(boundary, Sequence):
+        return np.asarray(boundary[axis][end], dtype=float)
+    return np.asarray(boundary, dtype=float)
 
 
 def _sides(axis: int, ndim: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -33,7 +33,7 @@ class DirectSolver:
         self._order = np.empty(0, dtype=np.intp)
         self._gather = np.empty(0, dtype=np.intp)
         self._places = (self._gather, self._gather)
-        self._data: np.ndarray | None = None
+        self._data = np.empty(0)
         self._factor: SuperLU | None = None
 
     def solve(self, A: sparse.sparray | sparse.spmatrix, b: np.ndarray) -> np.ndarray:
@@ -81,12 +81,11 @@ class DirectSolver:
         numbered.sort_indices()
         self._gather = numbered.data - 1
         self._places = (numbered.indices, numbered.indptr)
-        self._data = None
+        self._factor = None
 
     def _factorise(self, A: sparse.csc_array) -> SuperLU:
         """The factor of the permuted matrix; the last one again where the values are the same."""
-        same = self._data is not None and self._data.dtype == A.dtype
-        if self._factor is not None and same and np.array_equal(self._data, A.data):
+        if self._factor is not None and np.array_equal(self._data, A.data):
             return self._factor
         indices, indptr = self._places
         permuted = sparse.csc_array((A.data[self._gather], indices, indptr), shape=A.shape)
