@@ -1,8 +1,9 @@
-"""Amplitudes of the modes of a real function on a grid: Fourier, or cosines where not periodic.
+"""The modes of a real function on a grid: Fourier, or cosines on axes that are not periodic.
 
 The cosine coefficients come from the FFT of the even extension, one axis at a time, so that
-they are differentiable in torch. Amplitudes are scaled for Parseval's identity: the sum of their
-squared moduli is the mean of the squared function (mean by the grid's own quadrature weights).
+they are differentiable in torch. With a = scale(grid) * transform(values, grid), Parseval's
+identity reads: the sum of |a|^2 is the mean of the squared function (mean by the grid's own
+quadrature weights).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from .arrays import Array, constant, namespace
 from .grid import Grid
 
 
-def amplitudes(values: Array, grid: Grid) -> Array:
-    """Amplitudes of shape (*leading, *mode_shape(grid)) of real values (*leading, *grid.shape).
+def transform(values: Array, grid: Grid) -> Array:
+    """Unscaled coefficients (*leading, *modes) of real values (*leading, *grid.shape).
 
-    A mode and its mirror image (k and -k) of the last periodic axis share one entry, which
-    carries the weight of both.
+    Real if no axis is periodic, complex otherwise. On the last periodic axis, a mode and its
+    mirror image (k and -k) share one entry, and `scale` carries the weight of both.
     """
     xp = namespace(values)
     periodic = [axis - grid.ndim for axis in range(grid.ndim) if grid.periodic[axis]]
@@ -28,11 +29,11 @@ def amplitudes(values: Array, grid: Grid) -> Array:
             values = _cosine(xp, values, axis, grid.centering == "vertex")
     if periodic:
         values = xp.fft.rfftn(values, axes=periodic)
-    return values * constant(_scale, grid, like=xp.real(values))
+    return values
 
 
 def squared_wavenumbers(grid: Grid) -> np.ndarray:
-    """|k|^2 of each mode, of shape mode_shape(grid), in 1 / units^2, with the 2 pi."""
+    """|k|^2 of each mode, of the shape of the modes, in 1 / units^2, with the 2 pi."""
     squared = np.zeros(())
     for k in wavenumbers(grid):
         squared = np.add.outer(squared, k**2)
@@ -53,10 +54,6 @@ def wavenumbers(grid: Grid) -> tuple[np.ndarray, ...]:
         else:
             result.append(2 * np.pi / length * np.fft.fftfreq(n, 1 / n))
     return tuple(result)
-
-
-def mode_shape(grid: Grid) -> tuple[int, ...]:
-    return tuple(len(k) for k in wavenumbers(grid))
 
 
 def _halved_axis(grid: Grid) -> int:
@@ -80,13 +77,13 @@ def _quarter_turns(n: int) -> np.ndarray:
     return np.exp(-0.5j * np.pi * np.arange(n) / n)
 
 
-def _scale(grid: Grid) -> np.ndarray:
+def scale(grid: Grid) -> np.ndarray:
     """1 / (length of the transform) and the square root of the number of modes that share one."""
-    scale = np.ones(())
+    result = np.ones(())
     halved = _halved_axis(grid)
     for axis, (n, wraps) in enumerate(zip(grid.shape, grid.periodic, strict=True)):
         if wraps and axis != halved:
-            scale = np.multiply.outer(scale, np.full(n, 1 / n))
+            result = np.multiply.outer(result, np.full(n, 1 / n))
             continue
         transformed = n if wraps else 2 * n if grid.centering == "cell" else 2 * n - 2
         shared = np.full(transformed // 2 + 1, math.sqrt(2))
@@ -94,5 +91,5 @@ def _scale(grid: Grid) -> np.ndarray:
         if transformed % 2 == 0:
             shared[-1] = 1
         kept = shared if wraps else shared[:n]
-        scale = np.multiply.outer(scale, kept / transformed)
-    return scale
+        result = np.multiply.outer(result, kept / transformed)
+    return result

@@ -16,7 +16,7 @@ from .derivatives import gradient
 from .errors import InputError
 from .grid import Grid
 from .mesh import Mesh
-from .modes import amplitudes, squared_wavenumbers
+from .modes import scale, squared_wavenumbers, transform
 from .points import PointCloud
 
 Kind = Literal["L1", "L2", "Linf", "H1", "Hs"]
@@ -96,11 +96,11 @@ def error(
     absolute = norm(prediction - truth, on, kind, s)
     if not relative:
         return absolute
-    scale = norm(truth, on, kind, s)
-    zero, finite = scale == 0, xp.isfinite(scale)
-    one, nan = xp.ones_like(scale), xp.full_like(scale, math.nan)
-    # an infinite scale (overflow, or a truth that is not finite) must not make an error of zero
-    ratio = xp.where(finite, absolute / xp.where(finite & ~zero, scale, one), nan)
+    size = norm(truth, on, kind, s)
+    zero, finite = size == 0, xp.isfinite(size)
+    one, nan = xp.ones_like(size), xp.full_like(size, math.nan)
+    # an infinite size (overflow, or a truth that is not finite) must not make an error of zero
+    ratio = xp.where(finite, absolute / xp.where(finite & ~zero, size, one), nan)
     at_zero = xp.where(absolute > 0, math.inf * one, xp.where(xp.isnan(absolute), nan, 0 * one))
     return xp.where(zero, at_zero, ratio)
 
@@ -122,7 +122,8 @@ def energy_spectrum(values: Array, grid: Grid) -> tuple[Array, Array]:
     if xp.isdtype(values.dtype, "complex floating"):
         k, real = energy_spectrum(xp.real(values), grid)
         return k, real + energy_spectrum(xp.imag(values), grid)[1]
-    energies = xp.abs(amplitudes(values, grid)) ** 2 / 2
+    modes = transform(values, grid)
+    energies = xp.abs(modes) ** 2 * constant(_energy_of_a_mode, grid, like=xp.real(modes))
     flat = xp.reshape(energies, (*energies.shape[: -grid.ndim], -1))
     flat = xp.concat([flat, xp.zeros_like(flat[..., :1])], axis=-1)
     members = constant(_shells, grid, like=flat)
@@ -158,8 +159,11 @@ def _modal_sobolev(values: Array, grid: Grid, s: float) -> Array:
     if xp.isdtype(values.dtype, "complex floating"):
         # the multiplier is even in k, so the cross terms of k and -k cancel
         values, axes = xp.stack([xp.real(values), xp.imag(values)]), (0, *axes)
-    modes = amplitudes(values, grid)
+    modes = transform(values, grid)
     multiplier = constant(_multiplier, grid, s, like=xp.real(modes))
+    if xp.isdtype(modes.dtype, "complex floating"):  # twice as fast in torch as |modes|
+        modes = xp.stack([xp.real(modes), xp.imag(modes)], axis=-grid.ndim - 1)
+        axes = (*axes, -grid.ndim - 1)
     return xp.linalg.vector_norm(multiplier * modes, axis=axes)
 
 
@@ -186,8 +190,13 @@ def _weights(on: Grid | Mesh | PointCloud, power: float) -> np.ndarray:
 
 
 def _multiplier(grid: Grid, s: float) -> np.ndarray:
-    """Square root of V (1 + |k|^2)^s."""
-    return math.sqrt(math.prod(grid.lengths)) * (1 + squared_wavenumbers(grid)) ** (s / 2)
+    """Square root of V (1 + |k|^2)^s, for unscaled modes."""
+    volume = math.prod(grid.lengths)
+    return math.sqrt(volume) * scale(grid) * (1 + squared_wavenumbers(grid)) ** (s / 2)
+
+
+def _energy_of_a_mode(grid: Grid) -> np.ndarray:
+    return scale(grid) ** 2 / 2
 
 
 def _cells(mesh: Mesh, block: int) -> np.ndarray:
