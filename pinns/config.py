@@ -1,0 +1,88 @@
+"""Options of a PINN."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..geometry.errors import InputError
+from .networks import ACTIVATIONS
+from .samplers import SAMPLERS
+from .weights import WEIGHTINGS
+
+
+@dataclass(frozen=True)
+class PINNConfig:
+    """Everything that decides the result of a training, beside the problem.
+
+    width, depth, activation: the network; harmonics: K of the embedding of periodic axes.
+    hard_initial: u = u0 + t N, so that the initial field holds exactly, instead of a loss term.
+    points, initial_points, boundary_points: how many of each kind the loss looks at.
+    sampler, weighting: names in `samplers.SAMPLERS` and `weights.WEIGHTINGS`.
+    refresh_every: steps between new points and weights, 0 for never.
+    adam_steps, adam_rate, adam_decay: the rate falls from `adam_rate` to `adam_rate * adam_decay`.
+    lbfgs_iterations, lbfgs_memory: after Adam.
+    seed: of the weights and the points. threads: of torch; another number may change the last
+    bits. chunk: points differentiated at once.
+    log_every, checkpoint_every: steps between rows of the history and between checkpoints.
+    """
+
+    width: int = 32
+    depth: int = 4
+    activation: Literal["tanh", "sin", "silu", "gelu"] = "tanh"
+    harmonics: int = 1
+    hard_initial: bool = True
+    points: int = 4096
+    initial_points: int = 256
+    boundary_points: int = 256
+    sampler: Literal["uniform", "sobol", "adaptive"] = "adaptive"
+    weighting: Literal["fixed", "gradient_norm"] = "fixed"
+    refresh_every: int = 500
+    adam_steps: int = 2000
+    adam_rate: float = 2e-3
+    adam_decay: float = 0.1
+    lbfgs_iterations: int = 3000
+    lbfgs_memory: int = 50
+    seed: int = 0
+    threads: int = 1
+    chunk: int = 1024
+    log_every: int = 50
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        positive = [
+            "width", "depth", "harmonics", "points", "initial_points", "boundary_points",
+            "lbfgs_memory", "threads", "chunk", "log_every", "checkpoint_every",
+        ]  # fmt: skip
+        natural = ["refresh_every", "adam_steps", "lbfgs_iterations", "seed"]
+        for names, least in ((positive, 1), (natural, 0)):
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                    raise InputError(f"expected {name} to be an integer >= {least}, got {value!r}")
+        if not 0.0 < self.adam_rate < math.inf or not 0.0 < self.adam_decay <= 1.0:
+            raise InputError(
+                f"expected adam_rate > 0 and 0 < adam_decay <= 1, got {self.adam_rate} and "
+                f"{self.adam_decay}"
+            )
+        tables: dict[str, dict[str, Any]]
+        tables = {"activation": ACTIVATIONS, "sampler": SAMPLERS, "weighting": WEIGHTINGS}
+        for name, table in tables.items():
+            if getattr(self, name) not in table:
+                raise InputError(
+                    f"expected {name} to be one of {sorted(table)}, got {getattr(self, name)!r}"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings and bools for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> PINNConfig:
+        """The inverse of `to_dict`. Raises InputError on unknown keys."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := set(plain) - known:
+            raise InputError(f"expected PINN options {sorted(known)}, got {sorted(unknown)}")
+        return cls(**plain)

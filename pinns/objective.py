@@ -1,0 +1,156 @@
+"""The loss of a PINN as a function of one flat parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..geometry.calculus.autograd import AutogradCalculus
+from ..geometry.errors import InputError
+from .fields import checked
+from .statement import Statement
+from .weights import Weighting
+
+
+@dataclass(frozen=True)
+class Term:
+    """Mean square of `misfit(points)` over points (n, coordinates) of the box."""
+
+    name: str
+    points: Tensor
+    misfit: Callable[[Tensor], Tensor]
+
+
+class Objective:
+    """sum_i w_i mean(r_i^2) over its terms, with its gradient.
+
+    field: the module that maps points (n, coordinates) to u (n,). chunk: points that are
+    differentiated at once; small chunks stay in the cache of a core.
+    """
+
+    def __init__(
+        self, statement: Statement, field: nn.Module, weighting: Weighting, chunk: int
+    ) -> None:
+        self.statement, self.field, self.weighting, self.chunk = statement, field, weighting, chunk
+        self.parameters = list(field.parameters())
+        self.terms: dict[str, Term] = {}
+        self.losses: dict[str, float] = {}
+
+    def put(self, term: Term) -> None:
+        """Add the term or replace the one of its name. Raises InputError if it has no points."""
+        if not len(term.points):
+            raise InputError(f"expected points for the {term.name} term, got an empty set")
+        self.terms[term.name] = term
+
+    def put_values(self, name: str, points: Tensor, values: Tensor) -> None:
+        """The term that asks for u = values (n,) at points."""
+        # The misfit sees a chunk of the points, so the values travel as one more column.
+        together = torch.cat([points, values[:, None]], dim=1)
+        self.put(Term(name, together, lambda rows: self.field(rows[:, :-1]) - rows[:, -1]))
+
+    def residual(self, points: Tensor) -> Tensor:
+        """The equation's residual (n,) at points (n, coordinates).
+
+        Raises InputError where its shape is not the unknown's.
+        """
+        columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
+        x = dict(zip(self.statement.coordinates, columns, strict=True))
+        u = self.field(torch.stack(columns, dim=1))
+        p = self.statement.parameters(x)
+        r = self.statement.residual(u, AutogradCalculus(x), x, p)
+        # (n, 1) against (n,) would broadcast to (n, n) without a word.
+        if not isinstance(r, Tensor) or r.shape != u.shape:
+            got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
+            raise InputError(
+                f"expected a residual of the unknown's shape {tuple(u.shape)}, got {got}; "
+                "return one value a point"
+            )
+        return r
+
+    def magnitude(self, points: Tensor) -> Tensor:
+        """|residual| (n,) without a graph, chunk by chunk."""
+        return torch.cat([self.residual(part).detach().abs() for part in points.split(self.chunk)])
+
+    def check(self, points: Tensor) -> None:
+        """Raise InputError where the residual is not finite on the first points."""
+        r = self.magnitude(points)
+        bad = (~r.isfinite()).nonzero()
+        if len(bad):
+            where = {n: float(v[0]) for n, v in self.statement.named(points[bad[0]]).items()}
+            raise InputError(
+                f"expected a finite residual, got {float(r[bad[0]])} at {where}; "
+                "check the equation and its inputs there"
+            )
+
+    def term(self, name: str) -> tuple[float, Tensor]:
+        """Mean square of one term, without its weight, and its gradient (parameters,)."""
+        term = self.terms[name]
+        gradient, loss = torch.zeros(self.size, dtype=torch.float64), 0.0
+        for points in term.points.split(self.chunk):
+            part = term.misfit(points).square().sum() / len(term.points)
+            slopes = torch.autograd.grad(part, self.parameters, allow_unused=True)
+            each = zip(slopes, self.parameters, strict=True)
+            gradient += torch.cat(
+                [(torch.zeros_like(p) if s is None else s).reshape(-1) for s, p in each]
+            )
+            loss += part.item()
+        return loss, gradient
+
+    @property
+    def size(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters)
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Each term's own gradient, without its weight."""
+        return {name: self.term(name)[1] for name in self.terms}
+
+    def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
+        """Loss and gradient (parameters,) at a parameter vector; `losses` keeps the terms."""
+        self.load(vector)
+        total, gradient = 0.0, torch.zeros_like(vector)
+        for name in self.terms:
+            loss, slope = self.term(name)
+            weight = self.weighting.current(name)
+            self.losses[name] = loss
+            total += weight * loss
+            gradient.add_(slope, alpha=weight)
+        return total, gradient
+
+    def load(self, vector: Tensor) -> None:
+        """Put a parameter vector into the network."""
+        with torch.no_grad():
+            start = 0
+            for parameter in self.parameters:
+                part = vector[start : start + parameter.numel()]
+                parameter.copy_(part.view_as(parameter))
+                start += parameter.numel()
+
+    def vector(self) -> Tensor:
+        """The network's parameters as one vector."""
+        return torch.cat([p.detach().reshape(-1) for p in self.parameters])
+
+
+def add_conditions(
+    objective: Objective, unit: Callable[[int], Tensor], initial: int, boundary: int
+) -> None:
+    """Add the terms of the initial field and of the boundary values of the statement.
+
+    unit(count) draws points of the unit cube; initial, boundary: how many points each, 0 for none
+    (where the network satisfies the condition by itself).
+    """
+    statement = objective.statement
+    if initial and statement.initial is not None and statement.time is not None:
+        points = statement.from_unit(unit(initial))
+        points[:, statement.time] = statement.extent[statement.time][0]
+        values = checked(statement.initial, statement.named(points), "the initial field")
+        objective.put_values("initial", points, values.detach())
+    if boundary and statement.boundary is not None and statement.open_axes:
+        faces = [(axis, end) for axis in statement.open_axes for end in statement.extent[axis]]
+        points = statement.from_unit(unit(max(boundary, len(faces))))
+        for i, (axis, end) in enumerate(faces):
+            points[i :: len(faces), axis] = end
+        values = checked(statement.boundary, statement.named(points), "the boundary values")
+        objective.put_values("boundary", points, values.detach())

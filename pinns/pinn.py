@@ -1,0 +1,101 @@
+"""Train one network against one instance of an equation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..datasets.problem import Problem
+from ..geometry.errors import InputError
+from ..geometry.function import Function
+from .adam import Adam
+from .config import PINNConfig
+from .fields import Field
+from .lbfgs import LBFGS
+from .result import PINNResult
+from .run import Optimiser, Progress, Run
+from .samplers import SAMPLERS, Sampler
+from .statement import Statement, state_problem
+from .weights import WEIGHTINGS, Weighting
+
+
+def train(
+    problem: Problem | Statement,
+    inputs: Mapping[str, Any] | None = None,
+    config: PINNConfig | None = None,
+    output: Path | str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    *,
+    reference: Function | None = None,
+    boundary: Field | None = None,
+    sampler: Sampler | None = None,
+    weighting: Weighting | None = None,
+    optimisers: Sequence[Optimiser] | None = None,
+) -> PINNResult:
+    """Train one PINN on one instance, in float64.
+
+    problem: a `Problem` with `inputs` of one sample (see `state_problem`), or a `Statement`.
+    output: a new folder for checkpoint, weights, config and history; resume: go on from the
+    checkpoint there, with the same bits as a run that was not stopped.
+    progress: called as progress(step, total, text) for every row of the history.
+    reference: a Function on a grid of space-time; its relative L2 error becomes a column.
+    boundary: Dirichlet values on open axes of a `Problem`.
+    sampler, weighting, optimisers: objects in place of those that the config names.
+
+    Raises InputError on bad options and inputs, a residual of another shape or not finite at the
+    start, and an output folder that is in use. That training stops early is no exception: see
+    `PINNResult.stop_reasons`.
+    """
+    config = config or PINNConfig()
+    if isinstance(problem, Statement):
+        if inputs is not None or boundary is not None:
+            raise InputError(
+                "expected no inputs and no boundary beside a Statement; it has its own"
+            )
+        statement = problem
+    else:
+        statement = state_problem(problem, inputs or {}, boundary)
+    optimisers = optimisers or (
+        Adam(config.adam_steps, config.adam_rate, config.adam_decay),
+        LBFGS(config.lbfgs_iterations, config.lbfgs_memory),
+    )
+    sampler = sampler or SAMPLERS[config.sampler](config.seed)
+    weighting = weighting or WEIGHTINGS[config.weighting]()
+    folder = None if output is None else _folder(Path(output), resume)
+    if resume and folder is None:
+        raise InputError("expected an output folder to resume from, got none; name it")
+    with _threads(config.threads):
+        run = Run(statement, config, sampler, weighting, optimisers, folder, reference, progress)
+        run.start(resume)
+        run.run()
+        result = run.result()
+    if folder is not None:
+        result.save(folder)
+    return result
+
+
+def _folder(folder: Path, resume: bool) -> Path:
+    if resume:
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise InputError(f"expected a folder at {folder}, cannot make it: {problem}") from None
+    if any(folder.iterdir()):
+        raise InputError(f"expected an empty folder, got {folder}; resume it or name another")
+    return folder
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

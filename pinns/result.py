@@ -1,0 +1,171 @@
+"""A trained PINN: what it predicts, how its training went, and its folder on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from ..geometry.errors import InputError
+from ..geometry.function import Function
+from ..geometry.grid import Grid
+from ..geometry.norms import error
+from .checkpoint import write_atomically
+from .config import PINNConfig
+from .networks import MLP, Coordinates, HardInitial
+from .statement import Statement
+
+WEIGHTS, CONFIG, HISTORY, CHECKPOINT = (
+    "weights.safetensors", "config.json", "history.csv", "checkpoint.safetensors",
+)  # fmt: skip
+
+
+def build_field(statement: Statement, config: PINNConfig) -> nn.Module:
+    """The untrained u: points (n, coordinates) to (n,).
+
+    Raises InputError where a hard initial field has no derivatives.
+    """
+    coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
+    network = MLP(coordinates, config.width, config.depth, config.activation, config.seed)
+    initial, time = statement.initial, statement.time
+    if not config.hard_initial or initial is None or time is None:
+        return network
+    if not getattr(initial, "differentiable", True):
+        raise InputError(
+            "expected an initial field with derivatives for hard_initial, got samples on an open "
+            "axis; give a callable or set hard_initial to false"
+        )
+    return HardInitial(
+        network, lambda points: initial(statement.named(points)), time, statement.extent[time]
+    )
+
+
+def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
+    """Values (*grid.shape) on a grid of space-time, axis by axis in the order of coordinates."""
+    if grid.names != statement.coordinates:
+        raise InputError(
+            f"expected a grid with the axes {statement.coordinates}, got {grid.names}; "
+            "name its axes after the coordinates"
+        )
+    points = torch.from_numpy(grid.coordinates().reshape(grid.ndim, -1).T.copy())
+    with torch.no_grad():
+        values = torch.cat([field(part) for part in points.split(chunk)])
+    return values.numpy().reshape(grid.shape)
+
+
+def relative_error(field: nn.Module, statement: Statement, reference: Function) -> float:
+    """Relative L2 error against a reference on a grid of space-time."""
+    if not isinstance(reference.on, Grid):
+        raise InputError(f"expected a reference on a grid, got {type(reference.on).__name__}")
+    prediction = predict(field, statement, reference.on)
+    return float(error(prediction, reference.numpy(), reference.on))
+
+
+@dataclass(frozen=True)
+class PINNResult:
+    """A trained PINN.
+
+    field: points (n, coordinates) to u (n,). history: rows of `columns`, one every
+    `log_every` steps. stop_reasons: why each optimiser stopped, in order. seconds: of training,
+    without the measuring of errors.
+    """
+
+    field: nn.Module
+    statement: Statement
+    config: PINNConfig
+    columns: tuple[str, ...]
+    history: Sequence[Sequence[float]]
+    stop_reasons: tuple[str, ...]
+    steps: int
+    seconds: float
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the last optimiser stopped."""
+        return self.stop_reasons[-1]
+
+    def column(self, name: str) -> np.ndarray:
+        """One column of the history, (rows,)."""
+        if name not in self.columns:
+            raise InputError(f"expected a column of {self.columns}, got '{name}'")
+        return np.array([row[self.columns.index(name)] for row in self.history])
+
+    def predict(self, grid: Grid) -> np.ndarray:
+        """Values (*grid.shape) on a grid of space-time whose axes are named as the coordinates."""
+        return predict(self.field, self.statement, grid)
+
+    def error(self, reference: Function) -> float:
+        """Relative L2 error against a reference on such a grid."""
+        return relative_error(self.field, self.statement, reference)
+
+    def save(self, folder: Path) -> None:
+        """Write weights.safetensors, config.json and history.csv."""
+        write_atomically(folder / WEIGHTS, save(self.field.state_dict()))
+        facts = {
+            "config": self.config.to_dict(),
+            "coordinates": self.statement.coordinates,
+            "extent": self.statement.extent,
+            "periodic": self.statement.periodic,
+            "stop_reasons": self.stop_reasons,
+            "steps": self.steps,
+            "seconds": self.seconds,
+        }
+        write_atomically(folder / CONFIG, json.dumps(facts, indent=2).encode())
+        write_history(folder, self.columns, self.history)
+
+
+def write_history(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
+    """Write history.csv whole, so that a resumed run leaves no row twice."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[f"{value:.10g}" for value in row] for row in rows])
+    write_atomically(folder / HISTORY, text.getvalue().encode())
+
+
+def load_result(folder: Path, statement: Statement) -> PINNResult:
+    """Read what `PINNResult.save` wrote. The statement gives what a file cannot hold: callables.
+
+    Raises InputError on missing or foreign files and on another statement.
+    """
+    for name in (WEIGHTS, CONFIG, HISTORY):
+        if not (folder / name).is_file():
+            raise InputError(f"expected a trained PINN in {folder}, found no {name}; train one")
+    facts = _read_facts(folder / CONFIG)
+    for name in ("coordinates", "extent", "periodic"):
+        ours = json.loads(json.dumps(getattr(statement, name)))
+        if facts[name] != ours:
+            raise InputError(f"expected a PINN with {name} {ours}, got {facts[name]} in {folder}")
+    config = PINNConfig.from_dict(facts["config"])
+    field = build_field(statement, config)
+    try:
+        field.load_state_dict(load((folder / WEIGHTS).read_bytes()))
+    except (SafetensorError, RuntimeError) as problem:
+        first = str(problem).splitlines()[0]
+        raise InputError(f"expected weights of that network in {folder}, got: {first}") from None
+    columns, *rows = csv.reader((folder / HISTORY).read_text().splitlines())
+    return PINNResult(
+        field, statement, config, tuple(columns), [[float(v) for v in row] for row in rows],
+        tuple(facts["stop_reasons"]), facts["steps"], facts["seconds"],
+    )  # fmt: skip
+
+
+def _read_facts(path: Path) -> Mapping[str, Any]:
+    try:
+        facts = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"expected JSON in {path}, got: {problem}") from None
+    keys = {"config", "coordinates", "extent", "periodic", "stop_reasons", "steps", "seconds"}
+    if not isinstance(facts, dict) or not keys <= set(facts):
+        raise InputError(f"expected the keys {sorted(keys)} in {path}; train again")
+    return facts

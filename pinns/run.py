@@ -1,0 +1,240 @@
+"""The one loop: a statement, a sampler, a weighting and a row of optimisers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from ..geometry.errors import InputError
+from ..geometry.function import Function
+from .checkpoint import load_state, save_state
+from .config import PINNConfig
+from .lbfgs import ITERATIONS, NOT_FINITE, Evaluate
+from .objective import Objective, Term, add_conditions
+from .result import CHECKPOINT, PINNResult, build_field, relative_error, write_history
+from .samplers import Sampler, Sobol
+from .statement import Statement
+from .weights import Weighting
+
+Progress = Callable[[int, int, str], None]
+
+
+class Optimiser(Protocol):
+    """What the loop asks of an optimiser; `Adam` and `LBFGS` are two.
+
+    `max_iterations` bounds its steps, `loss` is the last known one, `stop_reason` is None while
+    it may go on, `objective_changed` is called after new points and weights.
+    """
+
+    max_iterations: int
+    iterations: int
+    loss: float | None
+    stop_reason: str | None
+
+    def step(self, x: Tensor, evaluate: Evaluate) -> Tensor: ...
+
+    def objective_changed(self) -> None: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+class Run:
+    """The state of a training and its loop."""
+
+    def __init__(
+        self,
+        statement: Statement,
+        config: PINNConfig,
+        sampler: Sampler,
+        weighting: Weighting,
+        optimisers: Sequence[Optimiser],
+        folder: Path | None,
+        reference: Function | None,
+        progress: Progress | None,
+    ) -> None:
+        self.statement, self.config, self.sampler = statement, config, sampler
+        self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
+        self.reference, self.progress = reference, progress
+        self.field = build_field(statement, config)
+        self.objective = Objective(statement, self.field, weighting, config.chunk)
+        hard = config.hard_initial
+        conditions = Sobol(config.seed + 1)
+        add_conditions(
+            self.objective,
+            lambda count: conditions.draw(count, len(statement.coordinates)),
+            0 if hard else config.initial_points,
+            config.boundary_points,
+        )
+        self.stage, self.step, self.since_refresh = 0, 0, 0
+        self.vector = self.objective.vector()
+        self.rows: list[list[float]] = []
+        self.before, self.began, self.measuring = 0.0, time.perf_counter(), 0.0
+        self.fingerprint = self._fingerprint()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        error = () if self.reference is None else ("error",)
+        return ("step", "stage", "loss", *sorted(self.objective.terms), *error, "seconds")
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.began - self.measuring
+
+    @property
+    def total(self) -> int:
+        return sum(optimiser.max_iterations for optimiser in self.optimisers)
+
+    # --- points ---------------------------------------------------------------------------
+
+    def place(self, unit: Tensor) -> None:
+        """Ask for the equation at these points of the unit cube."""
+        term = Term("equation", self.statement.from_unit(unit), self.objective.residual)
+        self.unit = unit
+        self.objective.put(term)
+
+    def refresh(self) -> None:
+        """New points and weights; the optimiser hears of it."""
+
+        def residual(unit: Tensor) -> Tensor:
+            return self.objective.magnitude(self.statement.from_unit(unit))
+
+        self.objective.load(self.vector)
+        dimension = len(self.statement.coordinates)
+        self.place(self.sampler.draw(self.config.points, dimension, residual))
+        self.weighting.update(self.objective.gradients)
+        self.optimisers[self.stage].objective_changed()
+        self.since_refresh = 0
+
+    # --- the loop -------------------------------------------------------------------------
+
+    def start(self, resume: bool) -> None:
+        if resume and self.folder is not None:
+            self.load_state(load_state(self.folder / CHECKPOINT))
+            return
+        self.place(self.sampler.draw(self.config.points, len(self.statement.coordinates)))
+        self.objective.check(self.objective.terms["equation"].points)
+        self.checkpoint()
+
+    def run(self) -> None:
+        every = self.config.refresh_every
+        while self.stage < len(self.optimisers):
+            optimiser = self.optimisers[self.stage]
+            if optimiser.stop_reason is None and every and self.since_refresh >= every:
+                self.refresh()
+            before = optimiser.iterations
+            if optimiser.stop_reason is None:
+                self.vector = optimiser.step(self.vector, self.objective)
+            moved = optimiser.iterations - before
+            self.step += moved
+            self.since_refresh += moved
+            if moved:
+                self.after_step(optimiser)
+            if optimiser.stop_reason is not None:
+                self.end_of_round(optimiser)
+
+    def end_of_round(self, optimiser: Optimiser) -> None:
+        """Where the optimiser is done with these points, give it others; else end its stage."""
+        final = optimiser.stop_reason in (ITERATIONS, NOT_FINITE)
+        if self.config.refresh_every and self.since_refresh and not final:
+            self.refresh()
+            return
+        self.log(optimiser)
+        if optimiser.stop_reason == NOT_FINITE:
+            self.stage = len(self.optimisers)  # nothing that follows can mend it
+        else:
+            self.stage += 1
+        self.checkpoint()
+
+    def after_step(self, optimiser: Optimiser) -> None:
+        if self.step % self.config.log_every == 0:
+            self.log(optimiser)
+        if self.step % self.config.checkpoint_every == 0:
+            self.checkpoint()
+
+    def log(self, optimiser: Optimiser) -> None:
+        """One row of the history, unless this step has one."""
+        if self.rows and self.rows[-1][0] == self.step:
+            return
+        loss = math.nan if optimiser.loss is None else optimiser.loss
+        terms = [self.objective.losses.get(name, math.nan) for name in sorted(self.objective.terms)]
+        row, text = [self.step, self.stage, loss, *terms], f"loss {loss:.2e}"
+        seconds, began = self.seconds, time.perf_counter()
+        if self.reference is not None:
+            self.objective.load(self.vector)
+            row.append(relative_error(self.field, self.statement, self.reference))
+            text += f", error {row[-1]:.2e}"
+        self.measuring += time.perf_counter() - began
+        self.rows.append([*row, seconds])
+        if self.progress is not None:
+            self.progress(self.step, self.total, text)
+
+    def result(self) -> PINNResult:
+        self.objective.load(self.vector)
+        # A stage that a non-finite loss kept from starting has no reason of its own.
+        reasons = tuple(o.stop_reason for o in self.optimisers if o.stop_reason is not None)
+        return PINNResult(
+            self.field, self.statement, self.config, self.columns, self.rows, reasons,
+            self.step, self.seconds,
+        )  # fmt: skip
+
+    # --- state ----------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        if self.folder is None:
+            return
+        save_state(self.folder / CHECKPOINT, self.state())
+        write_history(self.folder, self.columns, self.rows)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": self.config.to_dict(),
+            "fingerprint": self.fingerprint,
+            "stage": self.stage,
+            "step": self.step,
+            "since_refresh": self.since_refresh,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "vector": self.vector,
+            "unit": self.unit,
+            "sampler": self.sampler.state(),
+            "weighting": self.weighting.state(),
+            "optimisers": {str(i): o.state() for i, o in enumerate(self.optimisers)},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        # Another machine may round the last bits of the fingerprint in another way.
+        probe = np.array(state["fingerprint"])
+        same = probe.shape == np.shape(self.fingerprint) and np.allclose(
+            probe, self.fingerprint, rtol=1e-9, atol=0.0, equal_nan=True
+        )
+        for what, kept in (
+            ("options", state["config"] == self.config.to_dict()),
+            ("instance", same),
+        ):
+            if not kept:
+                raise InputError(
+                    f"expected the {what} of the stopped run in {self.folder}, got others; "
+                    "resume with the same ones or train anew"
+                )
+        self.stage, self.step = state["stage"], state["step"]
+        self.since_refresh, self.before = state["since_refresh"], state["seconds"]
+        self.rows, self.vector = state["rows"], state["vector"]
+        self.sampler.load_state(state["sampler"])
+        self.weighting.load_state(state["weighting"])
+        for i, optimiser in enumerate(self.optimisers):
+            optimiser.load_state(state["optimisers"][str(i)])
+        self.place(state["unit"])
+
+    def _fingerprint(self) -> list[float]:
+        """What tells one instance from another: the box and the untrained residual inside it."""
+        ends = [end for pair in self.statement.extent for end in pair]
+        points = self.statement.from_unit(Sobol(0).draw(16, len(self.statement.coordinates)))
+        return [*ends, *self.objective.magnitude(points).tolist()]
