@@ -179,13 +179,23 @@ def _errors(
     answer = contestant.solve(inputs)
     if not isinstance(truth.on, Grid) or not isinstance(answer.on, Grid):
         raise InputError("expected answers and truth on grids; interpolate to a grid first")
-    values = problem.transfer(np.asarray(answer.values, dtype=float), answer.on, truth.on)
+    values = np.asarray(answer.values, dtype=float)
+    # A setting that blows up is no error of the caller: its error is not a number, and no
+    # surrogate is ever compared with it.
+    alive = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    values = problem.transfer(np.where(_over(alive, values), values, 0.0), answer.on, truth.on)
     if values.shape != truth.values.shape:
         raise InputError(
             f"expected an answer of shape {truth.values.shape} from '{contestant.name}', got"
             f" {values.shape}"
         )
-    return relative_errors(values, np.asarray(truth.values), truth.on)
+    errors = relative_errors(values, np.asarray(truth.values), truth.on)
+    return {metric: np.where(alive, error, np.nan) for metric, error in errors.items()}
+
+
+def _over(flags: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Flags (batch,) shaped to broadcast over values (batch, …)."""
+    return flags.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def _time(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +12,17 @@ import numpy as np
 
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
-from ...geometry.norms import error
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable
+from ..periodic import PeriodicProblem
+from ..problem import Arrays, Card, Draw, Variable
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
-    from ...solvers.solution import Solution
+    from ...solvers.spectral import FourierBasis
 
 
 @dataclass(frozen=True)
-class Burgers(Problem):
+class Burgers(PeriodicProblem):
     """Steepening waves with a viscosity that differs from sample to sample.
 
     initial: "gaussian" draws u(0, .) from N(0, 625 (-Lap + 25)^-2); "sine" is
@@ -35,10 +34,6 @@ class Burgers(Problem):
     initial: Literal["gaussian", "sine"] = "gaussian"
     viscosity_min: float = 0.02
     viscosity_max: float = 0.2
-    left: float = 0.0
-    right: float = 1.0
-    horizon: float = 1.0
-    frames: int = 11
     constant_mode: bool = True
 
     name: ClassVar[str] = "burgers"
@@ -48,10 +43,9 @@ class Burgers(Problem):
         Variable("viscosity", "m^2/s", "scalar", "kinematic viscosity nu"),
     )
     outputs: ClassVar = (Variable("u", "m/s", description="velocity"),)
-    coordinates: ClassVar = ("t", "x")
-    solver_name: ClassVar[str] = "spectral ETDRK4"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.initial not in ("gaussian", "sine"):
             raise InputError(f"expected initial gaussian or sine, got '{self.initial}'")
         if not 0 < self.viscosity_min <= self.viscosity_max < math.inf:
@@ -59,22 +53,6 @@ class Burgers(Problem):
                 "expected 0 < viscosity_min <= viscosity_max, got"
                 f" {self.viscosity_min} and {self.viscosity_max}"
             )
-        if not (math.isfinite(self.left) and self.left < self.right < math.inf):
-            raise InputError(f"expected left < right, got {self.left} and {self.right}")
-        if not 0 < self.horizon < math.inf:
-            raise InputError(f"expected a positive horizon, got {self.horizon}")
-        if self.frames < 2:
-            raise InputError(f"expected at least 2 frames, got {self.frames}")
-
-    def grid(self, resolution: int) -> Grid:
-        return Grid(((self.left, self.right),), (resolution,), periodic=True, units="m")
-
-    @property
-    def times(self) -> np.ndarray:
-        return np.linspace(0.0, self.horizon, self.frames)
-
-    def endpoints(self) -> Burgers:
-        return dataclasses.replace(self, frames=2)
 
     @property
     def field(self) -> GaussianField:
@@ -118,77 +96,19 @@ class Burgers(Problem):
             source="Li et al. 2021, Fourier neural operator for parametric PDEs, section 5.1",
         )
 
-    def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
-        from ...solvers.etdrk import integrate
-        from ...solvers.spectral import wavenumbers
+    def linear(self, basis: FourierBasis, inputs: Arrays) -> np.ndarray:
+        return inputs["viscosity"][:, None] * basis.laplacian
 
-        raise NotImplementedError
+    def nonlinear(self, basis: FourierBasis, u_hat: np.ndarray) -> np.ndarray:
+        return -0.5 * basis.derivative(0) * basis.forward(basis.inverse(u_hat) ** 2)
 
-    def data_fidelity(self, resolution: int, tolerance: float) -> Fidelity:
-        """Enough points for the sharpest front, tanh(x / width) with width = 4 nu / jump.
+    def resolving(self, tolerance: float) -> int:
+        """Three points for the highest wave of the sharpest front.
 
-        Its Fourier coefficients fall like exp(-pi^2 k width / L); the grid is a doubling of the
-        stored one, so that storing is taking every so-manieth point.
+        A front tanh(x / width) has width = 4 nu / jump, and its Fourier coefficients fall like
+        exp(-pi^2 k width / L).
         """
         jump = 2.0 if self.initial == "sine" else 5.0
         width = 4 * self.viscosity_min / jump
         highest = -math.log(tolerance) * (self.right - self.left) / (math.pi**2 * width)
-        points = resolution
-        while points < 3 * highest:
-            points *= 2
-        return Fidelity(points, tolerance)
-
-    def ladder(self) -> tuple[Fidelity, ...]:
-        """Coarse grids with few steps up to what the data was made with."""
-        finest = self.data_fidelity(32, 1e-6).resolution
-        sizes = [n for n in (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if n < finest]
-        return tuple(
-            Fidelity(n, 1e-6, steps=steps) for n in (*sizes, finest) for steps in (4, 8, 16, 32, 64)
-        )
-
-    def reference_fidelity(self) -> Fidelity:
-        return Fidelity(2 * self.data_fidelity(32, 1e-10).resolution, 1e-10)
-
-    def truth_checks(
-        self,
-        inputs: Arrays,
-        outputs: Arrays,
-        grid: Grid,
-        fidelity: Fidelity,
-        generator: np.random.Generator,
-    ) -> list[TruthCheck]:
-        """The first frame is the input; random windows agree with a finer solve.
-
-        Frames are too far apart for a difference quotient, so one window a sample, between two
-        stored frames, is solved again on twice the points with a tenth of the tolerance. It
-        starts from a stored frame and so knows no wave beyond the stored grid: what the highest
-        third of the stored waves holds is added to the limit. The first window is left out
-        where frames allow: the initial field is not smooth.
-        """
-        u = outputs["u"].astype(float)
-        eps = float(np.finfo(outputs["u"].dtype).eps)
-        size = np.abs(u[:, 0]).max()
-        start = TruthCheck(
-            "first frame is the input",
-            float(np.abs(u[:, 0] - inputs["u0"]).max() / size),
-            64 * eps,
-        )
-        first = 1 if self.frames > 2 else 0
-        chosen = generator.integers(first, self.frames - 1, size=len(u))
-        before, after = u[np.arange(len(u)), chosen], u[np.arange(len(u)), chosen + 1]
-        window = dataclasses.replace(self, horizon=self.horizon / (self.frames - 1), frames=2)
-        finer = Fidelity(2 * fidelity.resolution, max(fidelity.tolerance / 10, 1e-12))
-        fine = self.grid(finer.resolution)
-        given = {"u0": self.transfer(before, grid, fine), "viscosity": inputs["viscosity"]}
-        again = window.transfer(window.solve(given, finer).fields[:, 1], fine, grid)
-        figure = float(np.max(error(again, after, grid)))
-        tail = max(_high_share(before), _high_share(after))
-        limit = 20 * (fidelity.tolerance + eps) + tail
-        return [start, TruthCheck("random windows solved again, relative L2", figure, limit)]
-
-
-def _high_share(u: np.ndarray) -> float:
-    """Largest relative L2 size of the highest third of the waves of (batch, n) values."""
-    power = np.abs(np.fft.rfft(u, axis=-1)) ** 2
-    cut = 2 * power.shape[-1] // 3
-    return float(np.sqrt(np.max(power[:, cut:].sum(axis=-1) / power.sum(axis=-1))))
+        return math.ceil(3 * highest)
