@@ -44,7 +44,7 @@ class LBFGS:
     loss: float | None = field(default=None, init=False)
     stop_reason: str | None = field(default=None, init=False)
     _gradient: Tensor | None = field(default=None, init=False, repr=False)
-    _pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False, repr=False)
+    _pairs: list[tuple[Tensor, Tensor, float]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_iterations < 0 or self.memory < 1:
@@ -88,8 +88,9 @@ class LBFGS:
         if self._gradient is not None:
             state["gradient"] = self._gradient
         if self._pairs:
-            state["s"] = torch.stack([s for s, _ in self._pairs])
-            state["y"] = torch.stack([y for _, y in self._pairs])
+            state["s"] = torch.stack([s for s, _, _ in self._pairs])
+            state["y"] = torch.stack([y for _, y, _ in self._pairs])
+            state["products"] = [product for _, _, product in self._pairs]
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -97,8 +98,8 @@ class LBFGS:
         self.loss, self.stop_reason = state["loss"], state["stop_reason"]
         # Clones, because the bits of a dot product may depend on the alignment of its operands.
         self._gradient = state["gradient"].clone() if "gradient" in state else None
-        pairs = zip(state["s"], state["y"], strict=True) if "s" in state else ()
-        self._pairs = [(s.clone(), y.clone()) for s, y in pairs]
+        pairs = zip(state["s"], state["y"], state["products"], strict=True) if "s" in state else ()
+        self._pairs = [(s.clone(), y.clone(), product) for s, y, product in pairs]
 
     def _evaluate(self, x: Tensor, evaluate: Evaluate) -> tuple[float, Tensor]:
         self.evaluations += 1
@@ -120,14 +121,14 @@ class LBFGS:
         if not self._pairs:
             return q.neg_()
         alphas = []
-        for s, y in reversed(self._pairs):
-            alpha = torch.dot(s, q) / torch.dot(s, y)
-            q.sub_(alpha * y)
+        for s, y, product in reversed(self._pairs):
+            alpha = float(torch.dot(s, q)) / product
+            q.add_(y, alpha=-alpha)
             alphas.append(alpha)
-        s, y = self._pairs[-1]
-        q.mul_(torch.dot(s, y) / torch.dot(y, y))  # H_0 of equation (7.20)
-        for (s, y), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            q.add_((alpha - torch.dot(y, q) / torch.dot(s, y)) * s)
+        _, y, product = self._pairs[-1]
+        q.mul_(product / float(torch.dot(y, y)))  # H_0 of equation (7.20)
+        for (s, y, product), alpha in zip(self._pairs, reversed(alphas), strict=True):
+            q.add_(s, alpha=alpha - float(torch.dot(y, q)) / product)
         return q.neg_()
 
     def _search(self, x: Tensor, start: Trial, evaluate: Evaluate) -> tuple[Tensor, Trial] | None:
@@ -148,8 +149,9 @@ class LBFGS:
 
     def _accept(self, x: Tensor, start: Trial, direction: Tensor, trial: Trial) -> Tensor:
         s, y = trial.step * direction, trial.gradient - start.gradient
-        if float(torch.dot(s, y)) > 1e-16 * float(torch.dot(y, y)):
-            self._pairs.append((s, y))
+        product = float(torch.dot(s, y))
+        if product > 1e-16 * float(torch.dot(y, y)):  # else the matrix would not stay positive
+            self._pairs.append((s, y, product))
             del self._pairs[: -self.memory]
         self.loss, self._gradient = trial.loss, trial.gradient
         self.iterations += 1

@@ -134,20 +134,22 @@ class Objective:
 
 
 def add_conditions(
-    objective: Objective, unit: Callable[[int], Tensor], initial: int, boundary: int
+    objective: Objective, unit: Callable[[int], Tensor], initial: int, boundary: int, hard: bool
 ) -> None:
     """Add the terms of the initial field and of the boundary values of the statement.
 
-    unit(count) draws points of the unit cube; initial, boundary: how many points each, 0 for none
-    (where the network satisfies the condition by itself).
+    unit(count) draws points of the unit cube; initial, boundary: how many points each. hard: the
+    initial field is built into the network, and only checked. Raises InputError where a given
+    field is not finite or has another shape.
     """
     statement = objective.statement
-    if initial and statement.initial is not None and statement.time is not None:
+    if statement.initial is not None and statement.time is not None:
         points = statement.from_unit(unit(initial))
         points[:, statement.time] = statement.extent[statement.time][0]
         values = checked(statement.initial, statement.named(points), "the initial field")
-        objective.put_values("initial", points, values.detach())
-    if boundary and statement.boundary is not None and statement.open_axes:
+        if not hard:
+            objective.put_values("initial", points, values.detach())
+    if statement.boundary is not None and statement.open_axes:
         faces = [(axis, end) for axis in statement.open_axes for end in statement.extent[axis]]
         points = statement.from_unit(unit(max(boundary, len(faces))))
         for i, (axis, end) in enumerate(faces):

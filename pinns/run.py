@@ -65,13 +65,13 @@ class Run:
         self.reference, self.progress = reference, progress
         self.field = build_field(statement, config)
         self.objective = Objective(statement, self.field, weighting, config.chunk)
-        hard = config.hard_initial
         conditions = Sobol(config.seed + 1)
         add_conditions(
             self.objective,
             lambda count: conditions.draw(count, len(statement.coordinates)),
-            0 if hard else config.initial_points,
+            config.initial_points,
             config.boundary_points,
+            config.hard_initial,
         )
         self.stage, self.step, self.since_refresh = 0, 0, 0
         self.vector = self.objective.vector()
