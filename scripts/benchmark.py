@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sobolev.datasets.problem import Draw, Problem
 from sobolev.datasets.registry import make_problem
 from sobolev.datasets.ruler import (
@@ -42,6 +43,7 @@ from sobolev.scripts.common import (
     command_line,
     guarded,
     machine,
+    options,
     progress_bar,
     software,
     write_text,
@@ -256,7 +258,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_class_arguments(BenchmarkConfig)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     given = parser.parse_args(list(argv))
-    config = BenchmarkConfig(**{k: given[k] for k in BenchmarkConfig.__dataclass_fields__})
+    config = options(BenchmarkConfig, given)
     for name, least in (("instances", 1), ("threads", 0), ("repeats", 1), ("seed", 0)):
         if getattr(config, name) < least:
             raise InputError(f"expected {name} of at least {least}, got {getattr(config, name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import platform
@@ -12,13 +13,18 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
 from sobolev.geometry.errors import InputError
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 Progress = Callable[[int, int, str], None]
 
 
@@ -129,6 +135,11 @@ def problem_options(parser: ArgumentParser, argv: Sequence[str]) -> None:
     parser.add_argument("name", help=f"problem: {', '.join(problems.names())}")
     if argv and not argv[0].startswith("-"):
         parser.add_class_arguments(problems.get(argv[0]), "problem")
+
+
+def options(config: type[Config], given: Namespace) -> Config:
+    """The dataclass `config` from the parsed arguments that were added for it."""
+    return config(**{field.name: given[field.name] for field in dataclasses.fields(config)})
 
 
 def command_line(command: str, argv: Sequence[str]) -> str:

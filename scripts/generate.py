@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sobolev.datasets.registry import problems
-from sobolev.scripts.common import Parser, check_output
+from sobolev.datasets.registry import make_problem
+from sobolev.scripts.common import Parser, guarded, options, problem_options, progress_bar
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class GenerateConfig:
     tolerance: float = 1e-8
     """relative tolerance of the reference solver"""
     workers: int = 1
-    """local worker processes"""
+    """local worker processes; 1 solves in this one"""
     scheduler: str = ""
     """address of a Dask scheduler, tcp://host:port, instead of local workers"""
-    chunk: int = 64
+    chunk: int = 16
     """samples solved together; part of the plan, so it may move the last bits of the outputs"""
     order: Literal["given", "sorted"] = "given"
     """solve in the order given, or sorted so that neighbours are similar"""
@@ -37,17 +38,25 @@ class GenerateConfig:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, generate, and say where the file is."""
+    """Generate, and say where the file is; exit code 1 where samples had to be left out."""
     parser = Parser("generate", __doc__ or "")
-    parser.add_argument("name", help=f"problem: {', '.join(problems.names())}")
+    problem_options(parser, argv)
     parser.add_class_arguments(GenerateConfig)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
-    name = next((word for word in argv if not word.startswith("-")), None)
-    if name is not None and not name.endswith((".yaml", ".yml")):
-        parser.add_class_arguments(problems.get(name), "problem")
     given = parser.parse_args(list(argv))
-    config = GenerateConfig(**{k: given[k] for k in GenerateConfig.__dataclass_fields__})
-    problem = problems.get(given.name)(**given.problem.as_dict())
-    output = config.output or f"{given.name}.h5"
-    check_output(output, given.force)
-    return 0
+    config = options(GenerateConfig, given)
+    problem = make_problem(given.name, given.problem.as_dict())
+    from sobolev.datasets.generation import generate
+
+    keywords = asdict(config) | {
+        "output": config.output or f"{given.name}.h5",
+        "scheduler": config.scheduler or None,
+    }
+    with progress_bar("generate") as progress:
+        report = generate(problem, **keywords, force=given.force, progress=progress)
+    print(report)
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("sobolev generate", main, sys.argv[1:]))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sobolev.datasets.problem import Problem
 from sobolev.datasets.registry import make_problem
 from sobolev.geometry.errors import InputError

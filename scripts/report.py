@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sobolev.geometry.errors import InputError
 from sobolev.scripts import figures
 from sobolev.scripts.benchmark import load_benchmark
