@@ -140,9 +140,10 @@ def test_what_is_not_finite_shows_in_the_spectrum(grid):
 
 def test_overflow_of_the_truth_is_no_small_error():
     grid = Grid(((0, 1),), (8,), True)
-    truth = np.full(8, 1e30, dtype=np.float32)
+    truth = np.full(8, 1e20, dtype=np.float32)  # its square is beyond float32, the error's is not
     with np.errstate(over="ignore"):
-        assert not np.isfinite(error(truth * np.float32(1 + 1e-6), truth, grid))
+        assert np.isfinite(error(truth * np.float32(1.001), truth, grid, relative=False))
+        assert not np.isfinite(error(truth * np.float32(1.001), truth, grid))
 
 
 def test_relative_error_with_a_zero_truth():
@@ -205,6 +206,9 @@ def test_energy_lands_in_the_shell_of_its_wave_number():
     np.testing.assert_allclose(k[:7], np.arange(7) / 2)  # the longer side sets the width
     expected = np.zeros_like(k)
     expected[[0, 5, 6]] = 0.125, 0.25, 1.0
+    np.testing.assert_allclose(energy, expected, atol=1e-14)
+    k, energy = energy_spectrum(2 * np.sin(x) * np.cos(1.5 * y), grid)
+    expected[[0, 4, 5, 6]] = 0, 0.5, 0, 0  # |k| = 1.803 lies nearest to 4 * 0.5
     np.testing.assert_allclose(energy, expected, atol=1e-14)
     k, energy = energy_spectrum(np.exp(3j * x), grid)
     assert energy[6] == pytest.approx(0.5)
