@@ -55,7 +55,10 @@ class DirectSolver:
         factor = self._factorise(A)
         x = np.empty(b.shape, dtype=np.result_type(A.dtype, b.dtype, np.float64))
         rows = b[self._order] if self.symmetric else b
-        x[self._order] = factor.solve(rows.astype(x.dtype))
+        if np.iscomplexobj(rows) and not np.iscomplexobj(A.data):
+            x[self._order] = factor.solve(rows.real) + 1j * factor.solve(rows.imag)
+        else:
+            x[self._order] = factor.solve(rows.astype(x.dtype))
         return x
 
     def _prepare(self, A: sparse.csc_array) -> None:

@@ -74,7 +74,7 @@ def solve_diffusion(
     limit = limit if max_iterations is None else max_iterations
     turns = np.arange(len(a))
     if order == "sorted" and len(a):
-        turns = greedy_order(np.nan_to_num(a.reshape(len(a), -1)))
+        turns = greedy_order(np.nan_to_num(a.reshape(len(a), -1), posinf=0.0, neginf=0.0))
     batch = _Batch(a, f, grid, boundary)
     pieces = 1 if method == "gcro_dr" else min(threads, max(len(a), 1))
     jobs = [(make(grid, rtol, limit), part) for part in np.array_split(turns, pieces)]

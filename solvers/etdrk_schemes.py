@@ -157,7 +157,7 @@ def _highest(tableau: Tableau, node: float) -> int:
     return max((k for entry in entries for _, k, c in entry if c == node), default=0)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _combine(decay, u, coefficients, slopes, out):
     """out = decay u + sum_s coefficients[s] slopes[s]; one row of coefficients serves all rows."""
     batch, modes = u.shape

@@ -27,7 +27,7 @@ ONE, HALF = np.float32(1.0), np.float32(0.5)
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def view(workspace, offset, rows, columns):
     return workspace[offset : offset + rows * columns].reshape(rows, columns)
 
@@ -35,7 +35,7 @@ def view(workspace, offset, rows, columns):
 # --- set-up: links, weights and the coarsest inverse ----------------------------------------------
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def invert_diagonal(faces_0, faces_1, inverse):
     n0, n1 = inverse.shape
     for i in range(n0):
@@ -45,7 +45,7 @@ def invert_diagonal(faces_0, faces_1, inverse):
             out[j] = ONE / (above[j] + below[j] + left[j] + right[j])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def coarsen_columns(link, weight, out):
     """Links (n+1,) of a row of cells -> links (m+1,) of its aggregates, weights (n,).
 
@@ -81,7 +81,7 @@ def coarsen_columns(link, weight, out):
     weight[n - 1] = last * out[m]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def coarsen_rows(links, weights, out):
     """The same along axis 0: links (n+1, c), weights (n, c), out (m+1, c), column by column."""
     n, m, columns = weights.shape[0], out.shape[0] - 1, out.shape[1]
@@ -117,7 +117,7 @@ def coarsen_rows(links, weights, out):
         weights[n - 2] = 0
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def sum_columns(row, out):
     """out[k] = sum of row over aggregate k."""
     n, m = row.size, out.size
@@ -131,7 +131,7 @@ def sum_columns(row, out):
         out[m - 1] += row[n - 1]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def coarsen_links(faces_0, faces_1, weight_0, weight_1, coarse_0, coarse_1, scratch):
     """Coarse faces and interpolation weights, axis 1 first; scratch holds (n0+1) * (m1+1)."""
     n0 = weight_1.shape[0]
@@ -154,7 +154,7 @@ def coarsen_links(faces_0, faces_1, weight_0, weight_1, coarse_0, coarse_1, scra
     coarsen_rows(half, weight_0, coarse_0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def invert_dense(faces_0, faces_1, inverse):
     """inverse (n, n) of the coarsest operator, by Gauss-Jordan; positive definite, so no pivots."""
     n0, n1 = faces_1.shape[0], faces_0.shape[1]
@@ -179,7 +179,7 @@ def invert_dense(faces_0, faces_1, inverse):
             inverse[row, column] = A[row, n + column]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def build_hierarchy(faces_0, faces_1, layout, workspace):
     """Fill every level from the finest faces (float64); returns the scale of level 0."""
     largest = 0.0
@@ -223,7 +223,7 @@ def build_hierarchy(faces_0, faces_1, layout, workspace):
 # --- one V-cycle ----------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def residual_row(u, b, faces_0, faces_1, i, out):
     """out = row i of b - A u; u has its ghost ring."""
     n1 = b.shape[1]
@@ -241,7 +241,7 @@ def residual_row(u, b, faces_0, faces_1, i, out):
         )
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def jacobi(u, b, faces_0, faces_1, inverse, omega, out, buffer):
     """out = u + omega D^-1 (b - A u)."""
     n0, n1 = b.shape
@@ -252,7 +252,7 @@ def jacobi(u, b, faces_0, faces_1, inverse, omega, out, buffer):
             new[j] = old[j] + omega * scale[j] * buffer[j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def jacobi_from_zero(b, inverse, omega, out):
     n0, n1 = b.shape
     for i in range(n0):
@@ -261,7 +261,7 @@ def jacobi_from_zero(b, inverse, omega, out):
             new[j] = omega * scale[j] * source[j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def restrict_residual(u, b, faces_0, faces_1, coarse, buffer, total):
     """coarse = sums of b - A u over aggregates."""
     n0, n1 = b.shape
@@ -277,7 +277,7 @@ def restrict_residual(u, b, faces_0, faces_1, coarse, buffer, total):
         sum_columns(total, coarse[k])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def prolong_row(own, other, share, weight, row, buffer):
     """row += interpolation of a coarse row, towards `other` by `share`, then along axis 1.
 
@@ -301,7 +301,7 @@ def prolong_row(own, other, share, weight, row, buffer):
         row[n - 1] += inner[m - 1] + weight[n - 1] * (right[m - 1] - inner[m - 1])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def prolong(coarse, weight_0, weight_1, u, buffer):
     """u += P coarse, both with ghosts."""
     n0, n1 = weight_1.shape
@@ -321,7 +321,7 @@ def prolong(coarse, weight_0, weight_1, u, buffer):
         )
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def solve_coarsest(inverse, b, u):
     n0, n1 = b.shape
     for i in range(n0):
@@ -334,7 +334,7 @@ def solve_coarsest(inverse, b, u):
             u[i + 1, j + 1] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def cycle(layout, workspace, buffer, total):
     """One V(2,2)-cycle from zero: level 0's B in, its U out."""
     levels = layout.shape[0]

@@ -30,7 +30,7 @@ def greedy_order(features: np.ndarray, start: int = 0) -> np.ndarray:
     return _greedy(features, start)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _greedy(features, start):
     n, d = features.shape
     order = np.empty(n, dtype=np.int64)
@@ -39,7 +39,7 @@ def _greedy(features, start):
     order[0] = start
     for step in range(1, n):
         last = features[order[step - 1]]
-        best, nearest = np.inf, -1
+        best, nearest = np.inf, 0
         for k in range(n - step):
             row = features[waiting[k]]
             total = 0.0
