@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry.errors import InputError
+from ..geometry.grid import Grid
+from .architecture import Architecture
 from .config import require
 from .pointwise import PointwiseNetwork
 from .spectral import SpectralConvolution
@@ -176,3 +178,18 @@ class FNO(nn.Module):
         if self.centering == "cell":
             return round(self.config.padding * n)
         return max(0, round(self.config.padding * (n - 1)) - 1)
+
+
+def build(config: FNOConfig, in_channels: int, out_channels: int, grid: Grid) -> FNO:
+    """The FNO for functions on `grid` and on every other resolution of its box."""
+    return FNO(
+        in_channels, out_channels, grid.ndim, config, periodic=grid.wraps, centering=grid.centering
+    )
+
+
+ARCHITECTURE = Architecture(
+    summary="Fourier neural operator: learned multipliers on the lowest Fourier modes",
+    config=FNOConfig,
+    build=build,
+    any_grid=True,
+)
