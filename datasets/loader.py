@@ -335,5 +335,5 @@ def _on_grid(rows: np.ndarray, kind: str, grid: Grid, stride: int, dtype: torch.
     if kind == "scalar":
         values = torch.as_tensor(rows, dtype=dtype)
         return values.reshape(-1, *(1,) * grid.ndim).expand(-1, *grid.shape)
-    every = (..., *(slice(None, None, stride),) * grid.ndim)
+    every: Any = (..., *(slice(None, None, stride),) * grid.ndim)
     return torch.as_tensor(np.ascontiguousarray(rows[every]), dtype=dtype)

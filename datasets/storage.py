@@ -48,9 +48,8 @@ class Writer:
         shape, dtype = tuple(shape), np.dtype(dtype)
         row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
         rows = min(max(1, CHUNK_BYTES // row_bytes), shape[0])
-        dataset = self._file.create_dataset(
-            name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True
-        )
+        checked = {"chunks": (rows, *shape[1:]), "fletcher32": True} if rows else {}
+        dataset = self._file.create_dataset(name, shape, dtype, **checked)
         _set_attributes(dataset, attributes)
         self._hashes[name] = _new_hash(dataset)
         self._filled[name] = 0
@@ -80,16 +79,18 @@ def create(
     attributes: Mapping[str, Any],
     schema: str = SCHEMA,
     force: bool = False,
+    workspace: Path | None = None,
 ) -> Iterator[Writer]:
     """Write a file under a temporary name beside `path`; rename it once it is whole and checked.
 
+    workspace: a folder on the same file system for the temporary name, instead of `path`'s own.
     Nothing appears under `path` if the block raises, and a file that stood there stays until then.
     Raises InputError where `path` exists (without `force`) or cannot be written, OSError where the
     disk fails.
     """
     path = Path(path)
     check_output(path, force)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = (workspace or path.parent) / f".{path.name}.{os.getpid()}.tmp"
     try:
         with _Sink(temporary) as sink:
             with h5py.File(sink, "w", libver=("v110", "v110")) as file:
@@ -255,7 +256,7 @@ class _Sink:
             self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         except OSError as problem:
             raise InputError(f"cannot write {path.parent}: {problem.strerror}") from problem
-        self._position = 0
+        self._path, self._position = path, 0
         self._error: OSError | None = None
 
     def __enter__(self) -> _Sink:
@@ -266,7 +267,7 @@ class _Sink:
 
     def check(self) -> None:
         if self._error is not None:
-            raise self._error
+            raise OSError(self._error.errno, self._error.strerror, str(self._path))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_END:
