@@ -23,6 +23,7 @@ Nonlinear = Callable[[np.ndarray], np.ndarray]
 BLOCK = 4096  # coefficients stepped together: the arrays of a step then fit the second-level cache
 FIRST_STEPS = 16  # steps over the horizon that an error-controlled run begins with
 MAX_STEPS = 200_000
+SAFETY = 2.0  # on the Richardson estimate, which is small where the order is not yet reached
 ROUNDING = 1e-8  # an estimate below it that no longer falls has met rounding
 
 
@@ -142,7 +143,8 @@ class _March:
             counts = counts * factor
             fine, died = self.frames(waiting, counts)
             previous = estimate[waiting]
-            new = _difference(fine, coarse) / (factor**self.tableau.order - 1)
+            new = SAFETY * _difference(fine, coarse) / (factor**self.tableau.order - 1)
+            new = np.maximum(new, np.finfo(float).eps * np.sqrt(counts.sum()))
             alive = np.isnan(died)
             new[~alive] = np.inf
             result[waiting], steps[waiting], estimate[waiting] = fine, counts.sum(), new

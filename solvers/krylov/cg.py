@@ -30,7 +30,7 @@ def cg(
     x, reason = system.x0, MAXIMUM_ITERATIONS
     r = system.residual(x) if system.started else system.b.copy()
     history = [float(np.linalg.norm(r)) / (system.norm_b or 1.0)]
-    if history[0] <= rtol or not np.isfinite(history[0]):
+    if system.norm_b == 0 or history[0] <= rtol or not np.isfinite(history[0]):
         return system.finish(x, 0, CONVERGED, history)
     z = system.M(r)  # 1
     p = z.copy()

@@ -60,7 +60,8 @@ def gcro_dr(
             "begin a new space for another size"
         )
     iteration = _Iteration(system, m, k)
-    if iteration.norm <= iteration.goal or not np.isfinite(iteration.norm):
+    solved = system.norm_b == 0 or iteration.norm <= iteration.goal
+    if solved or not np.isfinite(iteration.norm):
         return iteration.finish(CONVERGED), space
     if space is not None and len(space.U) and k:
         iteration.reuse(space.U[:k])

@@ -37,7 +37,7 @@ def gmres(
     r = system.residual(x) if system.started else system.b
     norm = float(np.linalg.norm(r))
     history, iterations = [norm / (system.norm_b or 1.0)], 0
-    while norm > goal and np.isfinite(norm):
+    while goal > 0 and norm > goal and np.isfinite(norm):
         if iterations >= max_iterations:
             return system.finish(x, iterations, MAXIMUM_ITERATIONS, history)
         steps = min(restart, max_iterations - iterations)
