@@ -41,11 +41,11 @@ class _Recomputed(torch.autograd.Function):
             for i, value in zip(needed, found, strict=True):
                 result[i] = value
             return tuple(result)
-        return _first_order(gradient, *inputs, needs_x=ctx.needs_input_grad[0])
+        return _first_order(gradient, ctx.needs_input_grad[0], *inputs)
 
 
 def _first_order(
-    gradient: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, needs_x: bool
+    gradient: Tensor, needs_x: bool, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
 ) -> tuple[Tensor | None, ...]:
     dw1, db1, dw2 = torch.zeros_like(w1), torch.zeros_like(b1), torch.zeros_like(w2)
     dx = torch.empty_like(x) if needs_x else None
