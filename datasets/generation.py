@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +25,7 @@ import numpy as np
 
 from ..geometry.errors import InputError
 from . import shards, storage
+from .merging import merge
 from .problem import Fidelity, Problem
 
 Progress = Callable[[int, int, str], None]
@@ -135,10 +135,9 @@ def generate(
                 done += len(parts.chunks[number])
                 _tell(progress, done, samples, "solving")
         _tell(progress, done, samples, "writing")
-        _merge(problem, plan, description, parts, output, force)
-        failed = tuple((entry["sample"], entry["reason"]) for entry in parts.failed())
+        merge(problem, resolution, description, parts, output, force)
         parts.remove()
-    return _report(output, samples, failed, kept, time.perf_counter() - started)
+    return _report(output, kept, time.perf_counter() - started)
 
 
 def solve_chunk(problem: Problem, plan: Plan, samples: Sequence[int]) -> shards.Shard:
@@ -173,9 +172,14 @@ def solve_chunk(problem: Problem, plan: Plan, samples: Sequence[int]) -> shards.
 
 
 def software() -> dict[str, str]:
-    """Versions of everything that can move a bit of the data."""
+    """Versions of everything that can move a bit of the data, and the processor's vector units."""
     names = ("sobolev", "numpy", "scipy", "numba", "h5py")
-    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+    vectors = np.show_config(mode="dicts")["SIMD Extensions"]
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in names},
+        "processor": " ".join([platform.machine(), *vectors.get("found", [])]),
+    }
 
 
 def _version(name: str) -> str:
@@ -250,71 +254,16 @@ def _check_room(problem: Problem, plan: Plan, folder: Path, kept: int) -> None:
         )
 
 
-def _merge(
-    problem: Problem,
-    plan: Plan,
-    description: dict[str, Any],
-    parts: shards.Parts,
-    output: Path,
-    force: bool,
-) -> None:
-    """One file of all finished shards, in the order of the sample numbers."""
-    places, failed = parts.locate(), parts.failed()
-    if not len(places):
-        parts.remove()  # nothing to go on from
-        raise InputError(
-            f"none of {plan.samples} samples converged, the first: {failed[0]['reason']}; "
-            "change the tolerance or the resolution"
-        )
-    grid = problem.grid(plan.resolution)
-    attributes = {
-        **{key: v if isinstance(v, str) else json.dumps(v) for key, v in description.items()},
-        "grid": json.dumps(grid.to_dict()),
-        "failed": json.dumps(failed),
-        "card": f"equation: {problem.latex()}\n{problem.card.text()}",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    with storage.create(output, attributes, force=force, workspace=parts.folder) as writer:
-        _write_coordinates(problem, plan.resolution, writer)
-        labels = _labels(problem)
-        for name, (row_shape, dtype) in parts.shapes().items():
-            shape = (len(places), *row_shape)
-            writer.create(name, shape, dtype, **labels.get(name, {}))
-            for start, stop in storage.blocks(shape, dtype):
-                writer.append(name, parts.gather(name, places[start:stop]))
-
-
-def _write_coordinates(problem: Problem, resolution: int, writer: storage.Writer) -> None:
-    grid = problem.grid(resolution)
-    axes = dict(zip(grid.names, grid.axes, strict=True))
-    units = dict.fromkeys(axes, grid.units)
-    if problem.times is not None:
-        axes["t"], units["t"] = problem.times, "s" if grid.units == "m" else "1"
-    for name, points in axes.items():
-        writer.create(f"coordinates/{name}", points.shape, "float64", units=units[name])
-        writer.append(f"coordinates/{name}", points)
-
-
-def _labels(problem: Problem) -> dict[str, dict[str, str]]:
-    labels = {"status/seconds": {"units": "s"}}
-    for group, variables in (("inputs", problem.inputs), ("outputs", problem.outputs)):
-        for v in variables:
-            text = {"units": v.units, "kind": v.kind, "description": v.description}
-            labels[f"{group}/{v.name}"] = text
-    return labels
-
-
-def _report(
-    path: Path, samples: int, failed: tuple[tuple[int, str], ...], kept: int, seconds: float
-) -> GenerationReport:
+def _report(path: Path, kept: int, seconds: float) -> GenerationReport:
     with storage.opened(path) as file:
+        left_out = json.loads(storage.attribute(file, "failed"))
         status = {name: file[f"status/{name}"][...] for name in file["status"]}
     known = status["residual"][np.isfinite(status["residual"])]
     return GenerationReport(
         path=path,
-        requested=samples,
+        requested=len(status["sample"]) + len(left_out),
         stored=len(status["sample"]),
-        failed=failed,
+        failed=tuple((entry["sample"], entry["reason"]) for entry in left_out),
         kept=kept,
         wall_seconds=seconds,
         solver_seconds=float(status["seconds"].sum()),

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from sobolev.datasets.random_fields import GaussianField
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
