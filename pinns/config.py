@@ -24,8 +24,8 @@ class PINNConfig:
     refresh_every: steps between new points and weights, 0 for never.
     adam_steps, adam_rate, adam_decay: the rate falls from `adam_rate` to `adam_rate * adam_decay`.
     lbfgs_iterations, lbfgs_memory: after Adam.
-    seed: of the weights and the points. threads: of torch; another number may change the last
-    bits. chunk: points differentiated at once.
+    seed: of the weights and the points. chunk: points differentiated at once. threads: chunks at
+    a time; the result has the same bits whatever their number.
     log_every, checkpoint_every: steps between rows of the history and between checkpoints.
     """
 
@@ -46,8 +46,8 @@ class PINNConfig:
     lbfgs_iterations: int = 3000
     lbfgs_memory: int = 50
     seed: int = 0
-    threads: int = 1
-    chunk: int = 1024
+    threads: int = 2
+    chunk: int = 2048
     log_every: int = 50
     checkpoint_every: int = 500
 

@@ -69,7 +69,7 @@ def train(
     folder = None if output is None else _folder(Path(output), resume)
     if resume and folder is None:
         raise InputError("expected an output folder to resume from, got none; name it")
-    with _threads(config.threads):
+    with _one_thread():
         run = Run(statement, config, sampler, weighting, optimisers, folder, reference, progress)
         run.start(resume)
         run.run()
@@ -92,9 +92,10 @@ def _folder(folder: Path, resume: bool) -> Path:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
+    """torch splits no operation: the tensors are small, and `Objective` has threads of its own."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

@@ -64,7 +64,7 @@ class Run:
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
         self.field = build_field(statement, config)
-        self.objective = Objective(statement, self.field, weighting, config.chunk)
+        self.objective = Objective(statement, self.field, weighting, config.chunk, config.threads)
         conditions = Sobol(config.seed + 1)
         add_conditions(
             self.objective,
@@ -80,9 +80,20 @@ class Run:
         self.fingerprint = self._fingerprint()
 
     @property
+    def terms(self) -> list[str]:
+        """Names of the loss's terms, of which the equation's comes with its points."""
+        return sorted({"equation", *self.objective.terms})
+
+    @property
     def columns(self) -> tuple[str, ...]:
         error = () if self.reference is None else ("error",)
-        return ("step", "stage", "loss", *sorted(self.objective.terms), *error, "seconds")
+        return ("step", "stage", "loss", *self.terms, *error, "seconds")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that decide the result."""
+        free = ("threads", "checkpoint_every")
+        return {key: v for key, v in self.config.to_dict().items() if key not in free}
 
     @property
     def seconds(self) -> float:
@@ -164,7 +175,7 @@ class Run:
         if self.rows and self.rows[-1][0] == self.step:
             return
         loss = math.nan if optimiser.loss is None else optimiser.loss
-        terms = [self.objective.losses.get(name, math.nan) for name in sorted(self.objective.terms)]
+        terms = [self.objective.losses.get(name, math.nan) for name in self.terms]
         row, text = [self.step, self.stage, loss, *terms], f"loss {loss:.2e}"
         seconds, began = self.seconds, time.perf_counter()
         if self.reference is not None:
@@ -195,7 +206,8 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         return {
-            "config": self.config.to_dict(),
+            "config": self.options,
+            "columns": self.columns,
             "fingerprint": self.fingerprint,
             "stage": self.stage,
             "step": self.step,
@@ -212,13 +224,13 @@ class Run:
     def load_state(self, state: dict[str, Any]) -> None:
         # Another machine may round the last bits of the fingerprint in another way.
         probe = np.array(state["fingerprint"])
-        same = probe.shape == np.shape(self.fingerprint) and np.allclose(
-            probe, self.fingerprint, rtol=1e-9, atol=0.0, equal_nan=True
-        )
-        for what, kept in (
-            ("options", state["config"] == self.config.to_dict()),
-            ("instance", same),
-        ):
+        same = {
+            "options": state["config"] == self.options,
+            "instance": probe.shape == np.shape(self.fingerprint)
+            and np.allclose(probe, self.fingerprint, rtol=1e-9, atol=0.0, equal_nan=True),
+            "columns of the history": tuple(state["columns"]) == self.columns,
+        }
+        for what, kept in same.items():
             if not kept:
                 raise InputError(
                     f"expected the {what} of the stopped run in {self.folder}, got others; "

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from safetensors.torch import save_file
+
 from sobolev.geometry.errors import InputError
 from sobolev.pinns.checkpoint import load_state, save_state
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from sobolev.datasets.problems.burgers import Burgers
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
@@ -169,6 +170,13 @@ def test_new_points_go_where_the_residual_is():
     assert share[1] > 0.9
 
 
+def test_threads_do_not_change_the_bits():
+    one, three = (dataclasses.replace(SMALL, chunk=16, threads=n) for n in (1, 3))
+    grid = heat_truth().on
+    first, second = (train(heat(), config=config).predict(grid) for config in (one, three))
+    assert np.array_equal(first, second)
+
+
 def test_files_and_history(tmp_path):
     seen = []
     result = train(
@@ -268,8 +276,10 @@ def test_refuses_a_folder_in_use_and_another_run_in_it(tmp_path):
     other = dataclasses.replace(SMALL, width=9)
     with pytest.raises(InputError, match="options"):
         train(heat(), config=other, output=tmp_path / "run", resume=True)
+    changed = heat(initial=lambda x: torch.cos(math.pi * x["x"]))
     with pytest.raises(InputError, match="instance"):
-        changed = heat(initial=lambda x: torch.cos(math.pi * x["x"]))
         train(changed, config=SMALL, output=tmp_path / "run", resume=True)
+    with pytest.raises(InputError, match="columns"):
+        train(heat(), config=SMALL, output=tmp_path / "run", resume=True, reference=heat_truth())
     with pytest.raises(InputError, match="found none"):
         train(heat(), config=SMALL, output=tmp_path / "none", resume=True)
