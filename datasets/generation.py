@@ -249,8 +249,8 @@ def _check_room(problem: Problem, plan: Plan, folder: Path, kept: int) -> None:
     needed, free = sample * (2 * plan.samples - kept), shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"expected {needed / 1e9:.1f} GB free in {folder.absolute()}, found "
-            f"{free / 1e9:.1f}; free some space or choose another output"
+            f"expected {needed / 1e6:,.0f} MB free in {folder.absolute()}, found "
+            f"{free / 1e6:,.0f} MB; free some space or choose another output"
         )
 
 

@@ -328,7 +328,7 @@ def test_a_full_disk_loses_nothing(screened, tmp_path, monkeypatch, counted):
 def test_too_little_room_is_seen_before_the_work(screened, tmp_path, monkeypatch, counted):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 5, 5))
-    with pytest.raises(InputError, match="GB free in"):
+    with pytest.raises(InputError, match="MB free in"):
         make(screened(), tmp_path / "a.h5")
     assert counted == []
 
