@@ -95,7 +95,7 @@ def generate(
     fidelity: Fidelity | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-    chunk: int = 16,
+    chunk: int = 32,
     order: Order = "given",
     dtype: Literal["float32", "float64"] = "float64",
     force: bool = False,

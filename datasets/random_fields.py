@@ -96,33 +96,12 @@ class GaussianField:
                 f"{coefficients.shape}; use what draw() of the same field returned"
             )
         self._check(grid)
-        values = coefficients * self.amplitudes()
+        values = coefficients * _amplitudes(self)
         for axis, n in enumerate(grid.shape):
             values = np.moveaxis(values, axis, 0)
             values = self._synthesise(values, n, grid.centering, grid.wraps[axis])
             values = np.moveaxis(values, 0, axis)
         return np.ascontiguousarray(values)
-
-    def amplitudes(self) -> np.ndarray:
-        """Amplitude of every product of unnormalised cosines and sines, `coefficient_shape`.
-
-        It is scale (lambda_k + tau^2)^(-alpha/2) times the norm factors sqrt(2/L), or sqrt(1/L)
-        where the wave number is 0.
-        """
-        shape, dimension = self.coefficient_shape, len(self.extent)
-        eigenvalue, factor = np.zeros(shape), np.full(shape, float(self.scale))
-        wave_number = _wave_numbers(self.boundary, self.modes)
-        for axis, (left, right) in enumerate(self.extent):
-            length = right - left
-            along = tuple(-1 if other == axis else 1 for other in range(dimension))
-            turn = 2 * pi if self.boundary == "periodic" else pi
-            eigenvalue += ((turn * wave_number / length) ** 2).reshape(along)
-            factor *= np.sqrt(np.where(wave_number == 0, 1.0, 2.0) / length).reshape(along)
-        spectrum = eigenvalue + self.tau**2
-        constant = (0,) * dimension
-        if self.boundary != "dirichlet" and not self.constant_mode:
-            spectrum[constant], factor[constant] = 1.0, 0.0
-        return factor * spectrum ** (-self.alpha / 2)
 
     def _check(self, grid: Grid) -> None:
         extent = tuple((float(left), float(right)) for left, right in grid.extent)
@@ -156,6 +135,31 @@ class GaussianField:
         ends = np.zeros((1, *values.shape[1:]))
         inner = fft.dst(folded, type=1, axis=0) if n > 2 else folded
         return np.concatenate([ends, inner, ends])
+
+
+@lru_cache(maxsize=16)
+def _amplitudes(field: GaussianField) -> np.ndarray:
+    """Amplitude of every product of unnormalised cosines and sines, `coefficient_shape`.
+
+    It is scale (lambda_k + tau^2)^(-alpha/2) times the norm factors sqrt(2/L), or sqrt(1/L)
+    where the wave number is 0.
+    """
+    shape, dimension = field.coefficient_shape, len(field.extent)
+    eigenvalue, factor = np.zeros(shape), np.full(shape, float(field.scale))
+    wave_number = _wave_numbers(field.boundary, field.modes)
+    for axis, (left, right) in enumerate(field.extent):
+        length = right - left
+        along = tuple(-1 if other == axis else 1 for other in range(dimension))
+        turn = 2 * pi if field.boundary == "periodic" else pi
+        eigenvalue += ((turn * wave_number / length) ** 2).reshape(along)
+        factor *= np.sqrt(np.where(wave_number == 0, 1.0, 2.0) / length).reshape(along)
+    spectrum = eigenvalue + field.tau**2
+    constant = (0,) * dimension
+    if field.boundary != "dirichlet" and not field.constant_mode:
+        spectrum[constant], factor[constant] = 1.0, 0.0
+    amplitudes = factor * spectrum ** (-field.alpha / 2)
+    amplitudes.flags.writeable = False  # shared by all calls
+    return amplitudes
 
 
 def _matrix(values: np.ndarray) -> np.ndarray:
