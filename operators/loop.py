@@ -187,9 +187,8 @@ class Descent:
         if config.augmentation == "symmetries":
             generator = _generator(config.seed, at.epoch, at.batch)
             inputs, targets = random_symmetries(inputs, targets, generator)
-        rate = config.learning_rate * self.rate_factor()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.rate(at.step)
         inputs, targets = self.fabric.to_device((inputs, targets))
         self.optimizer.zero_grad()
         loss = relative_loss(self.wrapped(inputs), targets, data.grid, config.loss)
@@ -210,9 +209,10 @@ class Descent:
         order = order[: count // world * world]  # every device has a sample in every batch
         return [b[self.fabric.global_rank :: world] for b in order.split(self.config.batch_size)]
 
-    def rate_factor(self) -> float:
-        total = self.config.epochs * self.steps_an_epoch
-        return rate_factor(self.config.schedule, self.at.step, total, self.config.warmup)
+    def rate(self, step: int) -> float:
+        config = self.config
+        total = config.epochs * self.steps_an_epoch
+        return config.learning_rate * rate_factor(config.schedule, step, total, config.warmup)
 
     def close_epoch(self) -> None:
         """Validate, log, decide on stopping, write the checkpoint."""
@@ -220,9 +220,8 @@ class Descent:
         loss = at.loss_sum / len(self.source.train) * self.fabric.world_size
         validation = relative_error(self.operator, self.source.validation, config.batch_size)
         at.seconds = time.perf_counter() - self.clock
-        rate = self.optimizer.param_groups[0]["lr"]
         at.epoch, at.batch, at.loss_sum = at.epoch + 1, 0, 0.0
-        at.log.append(_log_row(at.epoch, loss, validation, rate, at.seconds))
+        at.log.append(_log_row(at.epoch, loss, validation, self.rate(at.step - 1), at.seconds))
         if config.patience:
             if validation < at.best_error:
                 at.best_error, at.best_epoch = validation, at.epoch

@@ -11,6 +11,7 @@ import torch
 
 from ..datasets.loader import Dataset, OperatorData, load_pairs, split
 from ..geometry.errors import InputError
+from ..geometry.grid import Grid
 
 if TYPE_CHECKING:
     from .training import TrainingConfig
@@ -55,13 +56,26 @@ def open_source(
         source = _from_file(Path(data), config, symmetric)
     parts = (source.train, source.validation, source.test)
     for part in parts:
-        if part is not None and part.grid != source.train.grid:
-            raise InputError("expected all parts on one grid, got several; interpolate them")
-        if part is not None and not (
-            torch.isfinite(part.inputs).all() and torch.isfinite(part.targets).all()
-        ):
-            raise InputError("expected finite data, got nan or inf; run `sobolev verify` on it")
+        if part is not None:
+            _check_part(part, source.train.grid)
     return source
+
+
+def _check_part(part: OperatorData, grid: Grid) -> None:
+    if part.grid != grid:
+        raise InputError("expected all parts on one grid, got several; interpolate them")
+    for name, values in (("inputs", part.inputs), ("targets", part.targets)):
+        if tuple(values.shape[2:]) != grid.shape:
+            raise InputError(
+                f"expected {name} of shape (samples, channels, *{grid.shape}) as the grid, got "
+                f"{tuple(values.shape)}"
+            )
+        if not torch.isfinite(values).all():
+            raise InputError("expected finite data, got nan or inf; run `sobolev verify` on it")
+    if len(part.inputs) != len(part.targets):
+        raise InputError(
+            f"expected as many inputs as targets, got {len(part.inputs)} and {len(part.targets)}"
+        )
 
 
 def _from_file(path: Path, config: TrainingConfig, symmetric: bool | None) -> Source:
@@ -107,12 +121,15 @@ def _from_memory(
     test: OperatorData | None,
     symmetric: bool,
 ) -> Source:
+    _check_part(data, data.grid)
     if validation is None and test is None:
         parts = split(len(data), config.fractions, config.split_seed)
         taken = {name: data.take(rows) if len(rows) else None for name, rows in parts.items()}
         validation, test = taken["validation"], taken["test"]
         assert taken["train"] is not None
         data = taken["train"]
+    if config.samples > len(data):
+        raise InputError(f"expected at most {len(data)} training samples, got {config.samples}")
     if config.samples:
         data = data.take(range(config.samples))
     kinds = dict.fromkeys(data.input_names, "field")

@@ -105,7 +105,7 @@ def synthesise(spectrum: Tensor, shape: tuple[int, ...], kept: tuple[int, ...]) 
 def analyse_fft(x: Tensor, kept: tuple[int, ...]) -> Tensor:
     """`analyse` by FFT."""
     axes = tuple(range(len(kept)))
-    full = torch.fft.rfftn(x, dim=(*axes[1:], 0), norm="forward")
+    full = torch.fft.rfftn(_at_least_float(x), dim=(*axes[1:], 0), norm="forward")
     full = full[: kept[0]]
     for axis in axes[1:]:
         full = full.roll(kept[axis] - 1, axis).narrow(axis, 0, 2 * kept[axis] - 1)
@@ -117,12 +117,18 @@ def synthesise_fft(spectrum: Tensor, shape: tuple[int, ...], kept: tuple[int, ..
     """The inverse of `analyse_fft`: (n1, ..., nd, columns)."""
     axes = tuple(range(len(kept)))
     sizes = (kept[0], *(2 * m - 1 for m in kept[1:]))
+    spectrum = _at_least_float(spectrum)
     full = torch.complex(spectrum[:, 0], spectrum[:, 1]).reshape(*sizes, -1)
     for axis in axes[1:]:
         gap = list(full.shape)
         gap[axis] = shape[axis] - sizes[axis]
         full = torch.cat([full, full.new_zeros(gap)], dim=axis).roll(1 - kept[axis], axis)
     return torch.fft.irfftn(full, s=(*shape[1:], shape[0]), dim=(*axes[1:], 0), norm="forward")
+
+
+def _at_least_float(x: Tensor) -> Tensor:
+    """FFTs in half precision are missing on CPUs and want powers of two elsewhere."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 class SpectralConvolution(nn.Module):
@@ -165,7 +171,8 @@ class SpectralConvolution(nn.Module):
         # (re, im) @ [R; I] and (im, -re) is not needed: i (re + i im) = (-im, re).
         turned = torch.stack([-imaginary, real], dim=1)
         both = torch.cat([spectrum, turned], dim=-1).view(modes, 2 * batch, 2 * c)
-        mixed = torch.bmm(both, self.kept_weight(kept)).view(modes, 2, batch, c)
+        weight = self.kept_weight(kept).to(both.dtype)
+        mixed = torch.bmm(both, weight).view(modes, 2, batch, c)
         return self._add_bias(mixed, kept).view(modes, 2, batch * c)
 
     def _add_bias(self, mixed: Tensor, kept: tuple[int, ...]) -> Tensor:
@@ -184,7 +191,7 @@ class SpectralConvolution(nn.Module):
         columns = x.reshape(*shape, batch * c)
         if not self.uses_products(shape):
             mixed = self.mix(analyse_fft(columns, kept), kept, batch)
-            y = synthesise_fft(mixed, shape, kept).view_as(x)
+            y = synthesise_fft(mixed, shape, kept).view_as(x).to(x.dtype)
             return y if onto is None else onto.add_(y)
         mixed = synthesise(self.mix(analyse(columns, kept), kept, batch), shape, kept)
         _, matrix = _matrices(shape[0], kept[0], True, x.dtype, x.device)
