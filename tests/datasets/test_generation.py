@@ -287,7 +287,8 @@ def test_a_stopped_process_leaves_its_parts_to_the_next(screened, tmp_path, sent
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not (tmp_path / "a.h5.parts" / "00001.h5").exists():
+    entered = tmp_path / "a.h5.parts" / "checksums.txt"
+    while not (entered.exists() and entered.read_text().endswith("h5\n")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
