@@ -109,6 +109,12 @@ def test_truth_checks_fail_on_what_is_no_solution():
     scaled = u.copy()
     scaled[:, 1:] *= 1 + 1e-3 * np.arange(1, problem.frames)[:, None]
     assert not judge(problem, inputs, scaled, grid, fidelity)[1].passed
+    last = u.copy()
+    last[0, -1] *= 1 + 1e-3
+    assert not judge(problem, inputs, last, grid, fidelity)[1].passed
+    noisy = u.copy()
+    noisy[0, -2] += 1e-3 * np.abs(u).max() * (-1.0) ** np.arange(u.shape[-1])
+    assert not judge(problem, inputs, noisy, grid, fidelity)[1].passed
     assert not judge(problem, inputs, u[::-1], grid, fidelity)[0].passed
     other = dict(inputs) | {"viscosity": inputs["viscosity"] * 1.01}
     assert not judge(problem, other, u, grid, fidelity)[1].passed

@@ -61,7 +61,7 @@ def test_overview_and_version(capsys):
     assert run("--version") == 0
 
 
-@pytest.mark.parametrize("command", [name for name in cli.COMMANDS])
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
 def test_help_of_every_command(command, capsys):
     assert run(command, "--help") == 0
     assert "usage: sobolev" in capsys.readouterr().out
