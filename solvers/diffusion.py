@@ -14,16 +14,16 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sparse
-from numba import njit
 
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
+from .kernels import kernel
 
 Boundary = float | Callable[..., np.ndarray] | Sequence[Sequence[float | np.ndarray]]
 """Dirichlet values: one number, a function of the coordinates, or ((left, right), (low, high))."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def face_coefficients(a, spacing, faces_0, faces_1):
     """Fill faces_0 (n0+1, n1) and faces_1 (n0, n1+1) with coefficient / h^2; check a.
 
@@ -62,7 +62,7 @@ def face_coefficients(a, spacing, faces_0, faces_1):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def apply_faces(faces_0, faces_1, u, out):
     """out = A u for u of shape (n0, n1), zero on the boundary."""
     n0, n1 = u.shape

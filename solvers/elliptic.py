@@ -70,6 +70,8 @@ def solve_diffusion(
         raise InputError(f"expected order 'given' or 'sorted', got {order!r}")
     if threads < 1:
         raise InputError(f"expected at least one thread, got {threads}")
+    if max_iterations is not None and max_iterations < 1:
+        raise InputError(f"expected at least one iteration, got {max_iterations}")
     make, limit = _METHODS[method]
     limit = limit if max_iterations is None else max_iterations
     turns = np.arange(len(a))

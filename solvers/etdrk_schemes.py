@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from .kernels import CONTRACT, kernel
 
 CONTOUR_POINTS = 24
 CONTOUR_BELOW = 2.0  # beyond it the recursion for phi loses no digits that matter
@@ -157,7 +158,7 @@ def _highest(tableau: Tableau, node: float) -> int:
     return max((k for entry in entries for _, k, c in entry if c == node), default=0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@kernel(CONTRACT)
 def _combine(decay, u, coefficients, slopes, out):
     """out = decay u + sum_s coefficients[s] slopes[s]; one row of coefficients serves all rows."""
     batch, modes = u.shape

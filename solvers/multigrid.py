@@ -12,11 +12,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from ..geometry.grid import Grid
 from .diffusion import DiffusionOperator, face_coefficients
-from .multigrid_kernels import FAST, N0, N1, B, U, build_hierarchy, cycle, view
+from .kernels import REASSOCIATE, kernel
+from .multigrid_kernels import N0, N1, B, U, build_hierarchy, cycle, view
 
 CONVERGED, STAGNATED, MAXIMUM, BAD_COEFFICIENT, BAD_SOURCE = range(5)
 MAX_ITERATIONS = 100
@@ -117,7 +117,7 @@ def _layout(n0: int, n1: int, h0: float, h1: float) -> np.ndarray:
         n0, n1, h0, h1 = m0, m1, h0 * n0 / m0, h1 * n1 / m1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _dots(z, r, q):
     """z.r and z.q; z has a ghost ring."""
     n0, n1 = r.shape
@@ -130,7 +130,7 @@ def _dots(z, r, q):
     return zr, zq
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _operator_row(faces_0, faces_1, p, i, out):
     """out = row i of A p, p with a ghost ring; returns its product with p."""
     n1 = out.size
@@ -150,7 +150,7 @@ def _operator_row(faces_0, faces_1, p, i, out):
     return product
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _new_direction(z, beta, p, i):
     """Row i of p = z + beta p."""
     z_row, p_row = z[i + 1], p[i + 1]
@@ -158,7 +158,7 @@ def _new_direction(z, beta, p, i):
         p_row[j] = z_row[j] + beta * p_row[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _search(faces_0, faces_1, z, beta, p, q):
     """p = z + beta p and q = A p; returns p.q."""
     n0 = q.shape[0]
@@ -171,7 +171,7 @@ def _search(faces_0, faces_1, z, beta, p, q):
     return product
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _step(alpha, p, q, x, r, scale, b_single):
     """x += alpha p, r -= alpha q, b_single = scale r; returns r.r."""
     n0, n1 = r.shape
@@ -187,7 +187,7 @@ def _step(alpha, p, q, x, r, scale, b_single):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _true_residual(faces_0, faces_1, x, b, b_scale, p, r, scale, b_single):
     """r = b_scale b - A x; returns |r|. Overwrites the direction p."""
     n0, n1 = r.shape
@@ -204,7 +204,7 @@ def _true_residual(faces_0, faces_1, x, b, b_scale, p, r, scale, b_single):
     return np.sqrt(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def _norm(b):
     """|b| without overflow; nan if an entry is not finite."""
     largest, finite = 0.0, 0.0
@@ -223,7 +223,7 @@ def _norm(b):
     return largest * np.sqrt(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _iterate(b, b_scale, rtol, limit, x, layout, single, rows, faces_0, faces_1, p, r, q):
     """Flexible conjugate gradients on b_scale b, of norm one; returns (status, iterations, |r|)."""
     n0, n1 = r.shape
@@ -263,7 +263,7 @@ def _iterate(b, b_scale, rtol, limit, x, layout, single, rows, faces_0, faces_1,
     return MAXIMUM, limit, _true_residual(faces_0, faces_1, x, b, b_scale, p, r, 1.0, b_single)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def solve_system(a, b, rtol, limit, x, spacing, layout, single, rows, faces_0, faces_1, p, vectors):
     """See `Workspace.solve`. The names are the usual ones of conjugate gradients."""
     x[:] = 0

@@ -9,7 +9,8 @@ m = n, or m = n // 2 aggregates of two cells, the last of three where n is odd.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .kernels import REASSOCIATE, kernel
 
 # Columns of the layout: sizes of the level and of the next, offsets, and the level's end.
 N0, N1, M0, M1, U, V, B, FACES_0, FACES_1, INVERSE, WEIGHT_0, WEIGHT_1, END = range(13)
@@ -22,12 +23,8 @@ OMEGA_1 = np.float32(1.0 / (_middle - _radius))
 OMEGA_2 = np.float32(1.0 / (_middle + _radius))
 ONE, HALF = np.float32(1.0), np.float32(0.5)
 
-# Reassociation lets sums run in vector lanes; their order is fixed by the compiled code, so the
-# bits are the same in every run. Infinities and NaN keep their meaning.
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def view(workspace, offset, rows, columns):
     return workspace[offset : offset + rows * columns].reshape(rows, columns)
 
@@ -35,7 +32,7 @@ def view(workspace, offset, rows, columns):
 # --- set-up: links, weights and the coarsest inverse ----------------------------------------------
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def invert_diagonal(faces_0, faces_1, inverse):
     n0, n1 = inverse.shape
     for i in range(n0):
@@ -45,7 +42,7 @@ def invert_diagonal(faces_0, faces_1, inverse):
             out[j] = ONE / (above[j] + below[j] + left[j] + right[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def coarsen_columns(link, weight, out):
     """Links (n+1,) of a row of cells -> links (m+1,) of its aggregates, weights (n,).
 
@@ -81,7 +78,7 @@ def coarsen_columns(link, weight, out):
     weight[n - 1] = last * out[m]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def coarsen_rows(links, weights, out):
     """The same along axis 0: links (n+1, c), weights (n, c), out (m+1, c), column by column."""
     n, m, columns = weights.shape[0], out.shape[0] - 1, out.shape[1]
@@ -117,7 +114,7 @@ def coarsen_rows(links, weights, out):
         weights[n - 2] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def sum_columns(row, out):
     """out[k] = sum of row over aggregate k."""
     n, m = row.size, out.size
@@ -131,7 +128,7 @@ def sum_columns(row, out):
         out[m - 1] += row[n - 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def coarsen_links(faces_0, faces_1, weight_0, weight_1, coarse_0, coarse_1, scratch):
     """Coarse faces and interpolation weights, axis 1 first; scratch holds (n0+1) * (m1+1)."""
     n0 = weight_1.shape[0]
@@ -154,7 +151,7 @@ def coarsen_links(faces_0, faces_1, weight_0, weight_1, coarse_0, coarse_1, scra
     coarsen_rows(half, weight_0, coarse_0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def invert_dense(faces_0, faces_1, inverse):
     """inverse (n, n) of the coarsest operator, by Gauss-Jordan; positive definite, so no pivots."""
     n0, n1 = faces_1.shape[0], faces_0.shape[1]
@@ -179,21 +176,34 @@ def invert_dense(faces_0, faces_1, inverse):
             inverse[row, column] = A[row, n + column]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(REASSOCIATE)
+def largest_entry(table):
+    largest = 0.0
+    for row in table:
+        for j in range(row.size):
+            largest = max(largest, row[j])
+    return largest
+
+
+@kernel(REASSOCIATE)
+def scale_to_single(table, scale, out):
+    for i in range(table.shape[0]):
+        row, target = table[i], out[i]
+        for j in range(row.size):
+            target[j] = scale * row[j]
+
+
+@kernel()
 def build_hierarchy(faces_0, faces_1, layout, workspace):
     """Fill every level from the finest faces (float64); returns the scale of level 0."""
-    largest = 0.0
-    for i in range(faces_0.shape[0]):
-        largest = max(largest, faces_0[i].max())
-    for i in range(faces_1.shape[0]):
-        largest = max(largest, faces_1[i].max())
-    scale = 1.0 / largest  # a preconditioner may be scaled: keep single precision in range
+    # A preconditioner may be scaled: keep single precision in range.
+    scale = 1.0 / max(largest_entry(faces_0), largest_entry(faces_1))
     levels = layout.shape[0]
     n0, n1 = layout[0, N0], layout[0, N1]
     fine_0 = view(workspace, layout[0, FACES_0], n0 + 1, n1)
     fine_1 = view(workspace, layout[0, FACES_1], n0, n1 + 1)
-    fine_0[:] = faces_0 * scale
-    fine_1[:] = faces_1 * scale
+    scale_to_single(faces_0, scale, fine_0)
+    scale_to_single(faces_1, scale, fine_1)
     for level in range(levels - 1):
         n0, n1, m0, m1 = layout[level, :4]
         fine_0 = view(workspace, layout[level, FACES_0], n0 + 1, n1)
@@ -223,7 +233,7 @@ def build_hierarchy(faces_0, faces_1, layout, workspace):
 # --- one V-cycle ----------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def residual_row(u, b, faces_0, faces_1, i, out):
     """out = row i of b - A u; u has its ghost ring."""
     n1 = b.shape[1]
@@ -241,18 +251,26 @@ def residual_row(u, b, faces_0, faces_1, i, out):
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def jacobi(u, b, faces_0, faces_1, inverse, omega, out, buffer):
-    """out = u + omega D^-1 (b - A u)."""
+@kernel(REASSOCIATE)
+def jacobi(u, b, faces_0, faces_1, inverse, omega, out):
+    """out = u + omega D^-1 (b - A u); one loop, a third faster than through `residual_row`."""
     n0, n1 = b.shape
     for i in range(n0):
-        residual_row(u, b, faces_0, faces_1, i, buffer)
-        old, new, scale = u[i + 1, 1 : n1 + 1], out[i + 1, 1 : n1 + 1], inverse[i]
+        above, here, below = u[i, 1 : n1 + 1], u[i + 1], u[i + 2, 1 : n1 + 1]
+        left, middle, right = here[:n1], here[1 : n1 + 1], here[2:]
+        up, down, west, east = faces_0[i], faces_0[i + 1], faces_1[i, :n1], faces_1[i, 1:]
+        source, scale, new = b[i], inverse[i], out[i + 1, 1 : n1 + 1]
         for j in range(n1):
-            new[j] = old[j] + omega * scale[j] * buffer[j]
+            new[j] = middle[j] + omega * scale[j] * (
+                source[j]
+                - up[j] * (middle[j] - above[j])
+                - down[j] * (middle[j] - below[j])
+                - west[j] * (middle[j] - left[j])
+                - east[j] * (middle[j] - right[j])
+            )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def jacobi_from_zero(b, inverse, omega, out):
     n0, n1 = b.shape
     for i in range(n0):
@@ -261,7 +279,7 @@ def jacobi_from_zero(b, inverse, omega, out):
             new[j] = omega * scale[j] * source[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def restrict_residual(u, b, faces_0, faces_1, coarse, buffer, total):
     """coarse = sums of b - A u over aggregates."""
     n0, n1 = b.shape
@@ -277,7 +295,7 @@ def restrict_residual(u, b, faces_0, faces_1, coarse, buffer, total):
         sum_columns(total, coarse[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def prolong_row(own, other, share, weight, row, buffer):
     """row += interpolation of a coarse row, towards `other` by `share`, then along axis 1.
 
@@ -301,7 +319,7 @@ def prolong_row(own, other, share, weight, row, buffer):
         row[n - 1] += inner[m - 1] + weight[n - 1] * (right[m - 1] - inner[m - 1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def prolong(coarse, weight_0, weight_1, u, buffer):
     """u += P coarse, both with ghosts."""
     n0, n1 = weight_1.shape
@@ -321,7 +339,7 @@ def prolong(coarse, weight_0, weight_1, u, buffer):
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@kernel(REASSOCIATE)
 def solve_coarsest(inverse, b, u):
     n0, n1 = b.shape
     for i in range(n0):
@@ -334,7 +352,7 @@ def solve_coarsest(inverse, b, u):
             u[i + 1, j + 1] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def cycle(layout, workspace, buffer, total):
     """One V(2,2)-cycle from zero: level 0's B in, its U out."""
     levels = layout.shape[0]
@@ -347,7 +365,7 @@ def cycle(layout, workspace, buffer, total):
         faces_1 = view(workspace, layout[level, FACES_1], n0, n1 + 1)
         inverse = view(workspace, layout[level, INVERSE], n0, n1)
         jacobi_from_zero(b, inverse, OMEGA_1, v)
-        jacobi(v, b, faces_0, faces_1, inverse, OMEGA_2, u, buffer)
+        jacobi(v, b, faces_0, faces_1, inverse, OMEGA_2, u)
         coarse = view(workspace, layout[level + 1, B], m0, m1)
         restrict_residual(u, b, faces_0, faces_1, coarse, buffer, total[:n1])
     last = layout[levels - 1]
@@ -369,5 +387,5 @@ def cycle(layout, workspace, buffer, total):
         weight_1 = view(workspace, layout[level, WEIGHT_1], n0, n1)
         coarse = view(workspace, layout[level + 1, U], m0 + 2, m1 + 2)
         prolong(coarse, weight_0, weight_1, u, buffer)
-        jacobi(u, b, faces_0, faces_1, inverse, OMEGA_1, v, buffer)
-        jacobi(v, b, faces_0, faces_1, inverse, OMEGA_2, u, buffer)
+        jacobi(u, b, faces_0, faces_1, inverse, OMEGA_1, v)
+        jacobi(v, b, faces_0, faces_1, inverse, OMEGA_2, u)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..geometry.errors import InputError
+from .kernels import REASSOCIATE, kernel
 
 
 def greedy_order(features: np.ndarray, start: int = 0) -> np.ndarray:
@@ -30,7 +30,7 @@ def greedy_order(features: np.ndarray, start: int = 0) -> np.ndarray:
     return _greedy(features, start)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(REASSOCIATE)
 def _greedy(features, start):
     n, d = features.shape
     order = np.empty(n, dtype=np.int64)

@@ -39,10 +39,10 @@ class Arnoldi:
         for _ in range(2):
             size = np.linalg.norm(w)
             if len(self.C):
-                along = self.C.conj() @ w
+                along = (self.C @ w.conj()).conj()
                 w = w - along @ self.C
                 self.B[:, j] += along
-            along = self.V[: j + 1].conj() @ w
+            along = (self.V[: j + 1] @ w.conj()).conj()
             w = w - along @ self.V[: j + 1]
             self.H[: j + 1, j] += along
             rest = np.linalg.norm(w)

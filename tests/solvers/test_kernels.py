@@ -1,0 +1,54 @@
+"""Compiled functions are fresh even where only a file that they call into was edited."""
+
+import importlib.util
+import sys
+
+import numpy as np
+
+from sobolev.solvers.kernels import kernel
+from sobolev.solvers.multigrid import solve_system
+
+CALLEE = "from sobolev.solvers.kernels import kernel\n@kernel()\ndef inner(x):\n    return x + {}\n"
+CALLER = (
+    "from kernel_callee import inner\nfrom sobolev.solvers.kernels import kernel\n"
+    "@kernel()\ndef outer(x):\n    return 10.0 * inner(x)\n"
+)
+
+
+def load(folder, name):
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_edit_of_a_called_file_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "kernel_caller.py").write_text(CALLER)
+    callee = tmp_path / "kernel_callee.py"
+    results, hits = [], []
+    for constant in ("1.0", None, "2.00"):
+        if constant:
+            callee.write_text(CALLEE.format(constant))
+        load(tmp_path, "kernel_callee")
+        outer = load(tmp_path, "kernel_caller").outer
+        results.append(outer(1.0))
+        hits.append(sum(outer.stats.cache_hits.values()))
+    assert results == [20.0, 20.0, 30.0]
+    assert hits == [0, 1, 0]
+
+
+def test_the_solver_knows_all_its_files():
+    names = {path.rsplit("/", 1)[-1] for path in solve_system.sources}
+    assert names == {"multigrid.py", "multigrid_kernels.py", "diffusion.py"}
+
+
+@kernel()
+def _divide(a, b):
+    return a / b
+
+
+def test_division_by_zero_is_that_of_numpy():
+    assert _divide(1.0, 0.0) == np.inf
+    assert np.isnan(_divide(0.0, 0.0))
