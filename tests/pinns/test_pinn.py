@@ -26,7 +26,7 @@ from sobolev.pinns.weights import WEIGHTINGS, Fixed
 
 SMALL = PINNConfig(
     width=8, depth=2, points=64, initial_points=16, boundary_points=16, adam_steps=20,
-    lbfgs_iterations=20, refresh_every=10, log_every=10, checkpoint_every=10,
+    hard_initial=True, weighting="fixed", lbfgs_iterations=20, refresh_every=10, log_every=10, checkpoint_every=10,
 )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_an_equation_in_time_alone():
     )  # fmt: skip
     config = PINNConfig(
         width=10, depth=2, points=64, adam_steps=50, adam_rate=1e-2, lbfgs_iterations=300,
-        refresh_every=0,
+        refresh_every=0, hard_initial=True,
     )  # fmt: skip
     result = train(statement, config=config)
     grid = Grid(((0.0, 1.0),), (17,), names=("t",))
