@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
-from numba.core.dispatcher import Dispatcher
 
 # Reassociation lets sums run in vector lanes; their order is fixed by the compiled code, so the
 # bits are the same in every run. Infinities and NaN keep their meaning.
@@ -42,9 +41,7 @@ def _sources(function: Callable[..., Any]) -> frozenset[str]:
     """Files of the function and of all compiled functions that it calls."""
     files = {function.__code__.co_filename}
     for name in function.__code__.co_names:
-        called: Any = function.__globals__.get(name)
-        if isinstance(called, Dispatcher):
-            files |= called.sources
+        files |= getattr(function.__globals__.get(name), "sources", frozenset())
     return frozenset(files)
 
 
