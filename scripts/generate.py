@@ -29,7 +29,7 @@ class GenerateConfig:
     """local worker processes; 1 solves in this one"""
     scheduler: str = ""
     """address of a Dask scheduler, tcp://host:port, instead of local workers"""
-    chunk: int = 16
+    chunk: int = 32
     """samples solved together; part of the plan, so it may move the last bits of the outputs"""
     order: Literal["given", "sorted"] = "given"
     """solve in the order given, or sorted so that neighbours are similar"""

@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     good = True
     for path in given.files:
         with progress_bar("verify") as progress:
-            report = verify(path, progress)
+            report = verify(path, progress=progress)
         print(report)
         good = good and report.passed
     return 0 if good else 1

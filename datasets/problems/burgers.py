@@ -32,8 +32,8 @@ class Burgers(PeriodicProblem):
     """
 
     initial: Literal["gaussian", "sine"] = "gaussian"
-    viscosity_min: float = 0.02
-    viscosity_max: float = 0.2
+    viscosity_min: float = 0.01
+    viscosity_max: float = 0.1
     constant_mode: bool = True
 
     name: ClassVar[str] = "burgers"
@@ -108,7 +108,7 @@ class Burgers(PeriodicProblem):
         A front tanh(x / width) has width = 4 nu / jump, and its Fourier coefficients fall like
         exp(-pi^2 k width / L).
         """
-        jump = 2.0 if self.initial == "sine" else 5.0
+        jump = 2.0 if self.initial == "sine" else 4.0
         width = 4 * self.viscosity_min / jump
         highest = -math.log(tolerance) * (self.right - self.left) / (math.pi**2 * width)
         return math.ceil(3 * highest)

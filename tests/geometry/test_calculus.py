@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+
 from sobolev.datasets.problems.burgers import Burgers
 from sobolev.datasets.problems.darcy import Darcy
 from sobolev.geometry.calculus import functions as fn
