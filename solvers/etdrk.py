@@ -20,7 +20,7 @@ from .spectral import FourierBasis
 
 Nonlinear = Callable[[np.ndarray], np.ndarray]
 
-BLOCK = 4096  # coefficients stepped together: the arrays of a step then fit the second-level cache
+BLOCK = 8192  # coefficients stepped together: the arrays of a step then fit the second-level cache
 FIRST_STEPS = 16  # steps over the horizon that an error-controlled run begins with
 MAX_STEPS = 200_000
 SAFETY = 2.0  # on the Richardson estimate, which is small where the order is not yet reached

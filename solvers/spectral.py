@@ -81,12 +81,16 @@ class FourierBasis:
 
     def forward(self, u: np.ndarray) -> np.ndarray:
         """Coefficients of real fields (..., *grid.shape)."""
+        if self.grid.ndim == 1:  # has less to set up
+            return scipy.fft.rfft(u)
         return scipy.fft.rfftn(u, axes=self._axes)
 
     def inverse(self, u_hat: np.ndarray) -> np.ndarray:
         """Real fields of coefficients (..., *shape)."""
+        if self.grid.ndim == 1:
+            return scipy.fft.irfft(u_hat, self.grid.shape[0])
         return scipy.fft.irfftn(u_hat, s=self.grid.shape, axes=self._axes)
 
-    @property
+    @cached_property
     def _axes(self) -> tuple[int, ...]:
         return tuple(range(-self.grid.ndim, 0))
