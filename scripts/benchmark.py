@@ -290,18 +290,23 @@ def print_table(facts: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{facts['problem']}: surrogates at equal accuracy (relative L2)")
+    solver = facts["reference"].split(" n=")[0]
+    table = Table(
+        title=f"{facts['problem']}: surrogates beside the cheapest {solver} at least as accurate",
+        caption="relative L2; milliseconds a solve at each side's best batch, "
+        f"{facts['threads']} threads",
+    )
     for column in ("surrogate", "error", "ms", "classical", "error", "ms", "ratio", "N*"):
-        table.add_column(
-            column, justify="left" if column in ("surrogate", "classical") else "right"
-        )
+        side = "left" if column in ("surrogate", "classical") else "right"
+        table.add_column(column, justify=side, no_wrap=True)
     for row in facts["break_even"]:
         if row["metric"] == "L2" and row["mode"] == "best":
             table.add_row(
-                row["surrogate"], f"{row['surrogate_error']:.2e}",
-                f"{1e3 * row['surrogate_seconds']:.3g}", row["classical"],
-                f"{row['classical_error']:.2e}", f"{1e3 * row['classical_seconds']:.3g}",
-                f"{row['ratio']:.3g}", row["verdict"],
+                row["surrogate"], f"{row['surrogate_error']:.1e}",
+                f"{1e3 * row['surrogate_seconds']:.2g}",
+                row["classical"].removeprefix(f"{solver} "),
+                f"{row['classical_error']:.1e}", f"{1e3 * row['classical_seconds']:.2g}",
+                f"{row['ratio']:.2g}", row["verdict"],
             )  # fmt: skip
     Console().print(table)
 

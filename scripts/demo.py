@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sobolev.scripts import generate
+from sobolev.scripts.benchmark import load_benchmark
 from sobolev.scripts.common import Parser, command_line, guarded
 
 Main = Callable[[Sequence[str]], int]
@@ -33,10 +34,33 @@ class Step:
 
 STEPS = (
     Step("generate", generate.main, "darcy.h5",
-         "darcy --samples 640 --resolution 32 --seed 0 --output {d}/darcy.h5"),
+         "darcy --samples 640 --resolution 32 --output {d}/darcy.h5"),
     Step("generate", generate.main, "burgers.h5",
-         "burgers --samples 1152 --resolution 128 --seed 0 --output {d}/burgers.h5"),
+         "burgers --problem.constant_mode false --samples 1152 --resolution 128"
+         " --tolerance 1e-6 --output {d}/burgers.h5"),
+    Step("verify", verify.main, "", "{d}/darcy.h5 {d}/burgers.h5"),
+    Step("train", train.main, "darcy-pca/config.json",
+         "pca {d}/darcy.h5 --output {d}/darcy-pca"),
+    Step("train", train.main, "burgers-pca/config.json",
+         "pca {d}/burgers.h5 --output {d}/burgers-pca"),
+    Step("train", train.main, "darcy-fno/config.json",
+         "fno {d}/darcy.h5 --output {d}/darcy-fno --model.width 32 --model.modes 12"
+         " --training.epochs 40 --training.learning_rate 2e-3"
+         " --training.augmentation symmetries"),
+    Step("train", train.main, "burgers-fno/config.json",
+         "fno {d}/burgers.h5 --output {d}/burgers-fno --model.width 48 --model.modes 20"
+         " --training.epochs 60 --training.batch_size 32 --training.learning_rate 2e-3"),
+    Step("pinn", pinn.main, "burgers-pinn/instance.json",
+         "burgers --problem.initial sine --problem.left -1 --problem.viscosity_min 0.05"
+         " --problem.viscosity_max 0.05 --output {d}/burgers-pinn"),
+    Step("benchmark", benchmark.main, "darcy-benchmark/benchmark.json",
+         "{d}/darcy-fno {d}/darcy-pca --output {d}/darcy-benchmark"),
+    Step("benchmark", benchmark.main, "burgers-benchmark/benchmark.json",
+         "{d}/burgers-fno {d}/burgers-pca --output {d}/burgers-benchmark"),
+    Step("benchmark", benchmark.main, "pinn-benchmark/benchmark.json",
+         "{d}/burgers-pinn --output {d}/pinn-benchmark"),
 )  # fmt: skip
+BENCHMARKS = ("darcy-benchmark", "burgers-benchmark", "pinn-benchmark")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,15 +73,28 @@ def main(argv: Sequence[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     for number, step in enumerate(STEPS, 1):
-        arguments = step.argv(given.folder)
-        print(f"\n[{number}/{len(STEPS) + 1}] {command_line(step.command, arguments)}", flush=True)
-        if (folder / step.product).exists():
-            print(f"already there: {folder / step.product}")
-            continue
-        code = step.main(arguments)
+        code = run_step(step, f"[{number}/{len(STEPS) + 1}]", folder)
         if code:
             return code
+    words = [*(str(folder / name) for name in BENCHMARKS), "--output", given.report, "--force"]
+    print(f"\n[{len(STEPS) + 1}/{len(STEPS) + 1}] {command_line('report', words)}", flush=True)
+    report.main(words)
+    print(f"\nThe demo took {time.perf_counter() - start:.0f} s. Its main figures:")
+    for name in BENCHMARKS:
+        found = report.headline(load_benchmark(folder / name)[0])
+        print(f"  {found['value']:>8}  {found['text']}: {found['more']}")
+    print(f"\nThe report: {(Path(given.report) / 'index.html').resolve()}")
     return 0
+
+
+def run_step(step: Step, place: str, folder: Path) -> int:
+    """Run one command, unless its product is there."""
+    words = step.argv(str(folder))
+    print(f"\n{place} {command_line(step.command, words)}", flush=True)
+    if step.product and (folder / step.product).exists():
+        print(f"already there: {folder / step.product}")
+        return 0
+    return step.main(words)
 
 
 if __name__ == "__main__":

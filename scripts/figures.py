@@ -91,7 +91,7 @@ def _image(
 ) -> None:
     image = axes.imshow(
         values.T, origin="lower", extent=tuple(extent), cmap=colormap, vmin=low, vmax=high,
-        aspect="auto", interpolation="nearest",
+        interpolation="nearest",
     )  # fmt: skip
     axes.set_title(title)
     axes.grid(False)
@@ -104,21 +104,18 @@ def fields_1d(
     x: np.ndarray,
     given: np.ndarray,
     truth: np.ndarray,
-    answers: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    answers: Mapping[str, np.ndarray],
     labels: tuple[str, str],
 ) -> Figure:
-    """Input and truth above, the errors of all answers below on one scale.
-
-    answers: name to (coordinates, values), each on its own grid; errors are drawn on `x`.
-    """
+    """Input and truth above, the errors of all answers below on one scale; all on points `x`."""
     tint = colours(list(answers))
     figure = Figure(figsize=(6.4, 4.6))
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     top.plot(x, given, color="#999999", lw=1, ls="--", label=f"input: {labels[0]}")
     top.plot(x, truth, color=CLASSICAL, lw=2.2, label=f"truth: {labels[1]}")
-    for name, (points, values) in answers.items():
-        top.plot(points, values, color=tint[name], lw=1.1, label=name)
-        bottom.plot(x, np.interp(x, points, values, period=None) - truth, color=tint[name], lw=1)
+    for name, values in answers.items():
+        top.plot(x, values, color=tint[name], lw=1.1, label=name)
+        bottom.plot(x, values - truth, color=tint[name], lw=1)
     top.legend(fontsize=7, ncols=2)
     bottom.set_ylabel("error")
     bottom.set_xlabel("x")

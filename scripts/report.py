@@ -51,6 +51,11 @@ def headline(facts: Facts) -> dict[str, str]:
     }
 
 
+def solver_name(facts: Facts) -> str:
+    """The classical solver, `multigrid CG`, without its fidelity."""
+    return facts["reference"].split(" n=")[0]
+
+
 def break_even_rows(facts: Facts) -> list[dict[str, Any]]:
     """Cells of the break-even table, relative L2, both batch modes."""
     batches = {row["name"]: row for row in facts["rows"]}
@@ -66,7 +71,7 @@ def break_even_rows(facts: Facts) -> list[dict[str, Any]]:
                 f"best ({own['best']['batch']})",
                 "surrogate_error": percent(row["surrogate_error"]),
                 "surrogate_ms": short(1e3 * row["surrogate_seconds"]),
-                "classical": row["classical"],
+                "classical": row["classical"].removeprefix(solver_name(facts)),
                 "classical_error": "0" if row["beyond"] else percent(row["classical_error"]),
                 "classical_ms": short(1e3 * row["classical_seconds"]),
                 "ratio": short(row["ratio"]),
@@ -124,21 +129,20 @@ def pictures(facts: Facts, arrays: Arrays) -> list[dict[str, str]]:
 
 
 def _fields(facts: Facts, arrays: Arrays, answers: Mapping[str, np.ndarray]) -> dict[str, str]:
-    input_name, output_name = list(facts["units"])[0], list(facts["units"])[-1]
+    input_name, output_name = next(iter(facts["units"])), next(reversed(facts["units"]))
     labels = (
         f"{input_name} [{facts['units'][input_name]}]",
         f"{output_name} [{facts['units'][output_name]}]",
     )
     first = "First instance of the benchmark, which was not chosen for its looks"
+    final = {name: values[-1] for name, values in answers.items()}
     if len(facts["extent"]) == 2:
         extent = [end for pair in facts["extent"] for end in pair]
-        final = {name: values[-1] for name, values in answers.items()}
         figure = figures.fields_2d(arrays["input"], arrays["truth"][-1], final, extent, labels)
         body = f'<img alt="fields" src="{figures.to_png(figure)}">'
         return {"body": body, "caption": f"{first}: predictions on the truth's scale."}
     x = arrays["axis_x"]
-    final_answers = {name: (x, values[-1]) for name, values in answers.items()}
-    figure = figures.fields_1d(x, arrays["input"], arrays["truth"][-1], final_answers, labels)
+    figure = figures.fields_1d(x, arrays["input"], arrays["truth"][-1], final, labels)
     return {"body": figures.to_svg(figure), "caption": f"{first}: final time, and its errors."}
 
 
@@ -173,6 +177,7 @@ def section(facts: Facts, arrays: Arrays) -> dict[str, Any]:
         "setting": f"{facts['instances']} instances of seed {facts['seed']}, evaluated on "
         f"{' x '.join(map(str, facts['evaluation_grid']))} points; {facts['threads']} threads on "
         f"both sides; truth: {facts['reference']}. {facts['machine']}, {facts['date']}.",
+        "solver": solver_name(facts),
         "break_even": rows,
         "any_beyond": any(row["beyond"] for row in rows),
         "uncertainty": "The truth differs from the same solver at half its resolution by "
