@@ -81,19 +81,31 @@ def solver_inputs(problem: Problem, draw: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def word_after(flag: str, argv: Sequence[str]) -> str:
+    """The value of `flag value` or `flag=value`, empty where it is not given."""
+    words = [part for word in argv for part in word.split("=", 1)]
+    return words[words.index(flag) + 1] if flag in words[:-1] else ""
+
+
 def main(argv: Sequence[str]) -> int:
     """Train, and say where the result is and how far it is from the reference."""
-    from sobolev.pinns.config import PINNConfig
+    from sobolev.pinns.config import ACCURATE, DEMO, PINNConfig
     from sobolev.pinns.pinn import train
     from sobolev.pinns.result import CHECKPOINT
 
+    recipes = {"quick": DEMO, "accurate": ACCURATE}
     parser = Parser("pinn", __doc__ or "")
     problem_options(parser, argv)
     parser.add_argument("--output", type=str, default="", help="folder; PROBLEM-pinn if not given")
     parser.add_argument("--sample", type=int, default=0, help="number of the instance")
     parser.add_argument("--instance_seed", type=int, default=0, help="seed of the instance")
     parser.add_argument("--resolution", type=int, default=256, help="points of the comparison")
+    parser.add_argument(
+        "--recipe", choices=list(recipes), default="quick", help="defaults of the options --pinn.*"
+    )
     parser.add_class_arguments(PINNConfig, "pinn")
+    chosen = recipes.get(word_after("--recipe", argv), DEMO)
+    parser.set_defaults({f"pinn.{key}": value for key, value in chosen.to_dict().items()})
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     given = parser.parse_args(list(argv))
     folder = Path(given.output or f"{given.name}-pinn")
