@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sobolev.scripts import generate
 from sobolev.scripts import benchmark, generate, pinn, report, train, verify
 from sobolev.scripts.benchmark import load_benchmark
 from sobolev.scripts.common import Parser, command_line, guarded
