@@ -308,7 +308,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
                 f"{row['classical_error']:.1e}", f"{1e3 * row['classical_seconds']:.2g}",
                 f"{row['ratio']:.2g}", row["verdict"],
             )  # fmt: skip
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 if __name__ == "__main__":

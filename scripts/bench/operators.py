@@ -1,0 +1,231 @@
+"""The FNO against `neuraloperator`, like for like: training step, inference, memory.
+
+Same modes, widths and channel networks, the same weights (copied over, so that outputs and
+gradients are compared: the column `error`), the same allocator, interleaved calls.
+
+neuraloperator 2.0.0 without a channel network applies its GELU twice between layers; our layer
+does so here as well, since like for like means the same function.
+
+    python scripts/bench/operators.py --quick --json operators.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from common import Row, interleaved, measured_memory, parser, peak_memory, report, with_allocator
+from torch import Tensor, nn
+
+from sobolev.operators.fno import FNO, FNOConfig
+
+PEER = "neuraloperator 2.0.0"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network and size; `samples` a batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    modes: int
+    width: int
+    channel_mlp: bool
+    samples: int = 16
+
+
+BARE = (
+    Case("fno2d-64", (64, 64), 12, 32, False),
+    Case("fno1d-1024", (1024,), 16, 64, False),
+    Case("fno2d-128", (128, 128), 12, 32, False),
+)
+CASES = (*BARE, *(Case(f"{c.name}-mlp", c.shape, c.modes, c.width, True) for c in BARE))
+
+
+def our_network(case: Case) -> FNO:
+    config = FNOConfig(width=case.width, modes=case.modes, channel_mlp=case.channel_mlp)
+    model = FNO(1, 1, len(case.shape), config)
+    if not case.channel_mlp:
+        for block in model.blocks:
+            block._finish = types.MethodType(_twice, block)  # type: ignore[assignment]
+    return model
+
+
+def _twice(self: nn.Module, y: Tensor, x: Tensor, last: bool, activation: Any) -> Tensor:
+    return y if last else activation(activation(y))
+
+
+def peer_network(case: Case) -> nn.Module:
+    """Theirs, with |k| < modes on every axis, which they call 2 modes - 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from neuralop.models import FNO as Peer
+
+        return Peer(
+            (2 * case.modes - 1,) * len(case.shape), in_channels=1, out_channels=1,
+            hidden_channels=case.width, use_channel_mlp=case.channel_mlp,
+        )  # fmt: skip
+
+
+def pairs(case: Case, ours: FNO, peer: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    """Our parameters beside theirs, as ours are laid out; both share no memory.
+
+    Ours keeps half of the modes on the first axis and theirs on the last, so their network is
+    applied to transposed functions: its axes, modes and coordinate channels are reversed.
+    """
+    ndim = len(case.shape)
+    lift = peer.lifting.fcs[0].weight[..., 0]
+    order = [0, *range(ndim, 0, -1)]
+    yield ours.lift.first.weight, lift[:, order]
+    yield ours.lift.first.bias, peer.lifting.fcs[0].bias
+    yield ours.lift.second.weight, peer.lifting.fcs[1].weight[..., 0]
+    yield ours.lift.second.bias, peer.lifting.fcs[1].bias
+    for i, block in enumerate(ours.blocks):
+        assert isinstance(block, nn.Module)
+        convolution: Any = block.convolution
+        weight = peer.fno_blocks.convs[i].weight.to_tensor()
+        weight = weight.permute(*range(ndim + 1, 1, -1), 0, 1)
+        yield convolution.weight, torch.cat([weight.real, weight.imag], dim=-2)
+        yield convolution.bias, peer.fno_blocks.convs[i].bias.flatten()
+        skip: Any = block.skip
+        yield skip.weight, peer.fno_blocks.fno_skips[i].conv.weight[..., 0]
+        if case.channel_mlp:
+            network: Any = block.network
+            theirs = peer.fno_blocks.channel_mlp[i].fcs
+            yield network.first.weight, theirs[0].weight[..., 0]
+            yield network.first.bias, theirs[0].bias
+            yield network.second.weight, theirs[1].weight[..., 0]
+            yield network.second.bias, theirs[1].bias
+            yield block.gate, peer.fno_blocks.channel_mlp_skips[i].weight.flatten()  # type: ignore[misc]
+    yield ours.projection.first.weight, peer.projection.fcs[0].weight[..., 0]
+    yield ours.projection.first.bias, peer.projection.fcs[0].bias
+    yield ours.projection.second.weight, peer.projection.fcs[1].weight[..., 0]
+    yield ours.projection.second.bias, peer.projection.fcs[1].bias
+
+
+def transposed(x: Tensor) -> Tensor:
+    return x.permute(0, 1, *range(x.ndim - 1, 1, -1))
+
+
+def disagreement(case: Case, ours: FNO, peer: Any) -> float:
+    """Largest difference of outputs and of each parameter's gradient, relative to its largest.
+
+    Copies their weights into ours first; every parameter of either side must be in a pair.
+    """
+    both = list(pairs(case, ours, peer))
+    with torch.no_grad():
+        for mine, theirs in both:
+            mine.copy_(theirs)
+    x = torch.randn(case.samples, 1, *case.shape)
+    weight = torch.randn_like(x)
+    own = ours(x)
+    other = transposed(peer(transposed(x)))
+    found = [_relative(own, other)]
+    # Their gradients in our layout: by differentiating with respect to the pairs' right sides.
+    own_gradients = torch.autograd.grad((own * weight).sum(), [mine for mine, _ in both])
+    leaves = list(peer.parameters())
+    their_gradients = torch.autograd.grad((other * weight).sum(), leaves)
+    shadow = peer_network(case)
+    with torch.no_grad():
+        for leaf, gradient in zip(shadow.parameters(), their_gradients, strict=True):
+            leaf.copy_(gradient)
+    assert len(both) == len(list(ours.parameters())) == len(leaves)
+    with torch.no_grad():
+        for gradient, (_, theirs) in zip(own_gradients, pairs(case, ours, shadow), strict=True):
+            found.append(_relative(gradient, theirs))
+    return max(found)
+
+
+def _relative(a: Tensor, b: Tensor) -> float:
+    return float((a - b).abs().max() / b.abs().max())
+
+
+class Trainer:
+    """One network with its optimiser: `step` and `infer` are what is timed."""
+
+    def __init__(self, case: Case, model: nn.Module, fused: bool) -> None:
+        self.model = model
+        # Fused Adam refuses complex parameters, which theirs has; they get torch's default.
+        self.optimizer = torch.optim.Adam(model.parameters(), 1e-4, fused=fused or None)
+        generator = torch.Generator().manual_seed(1)
+        shape = (case.samples, 1, *case.shape)
+        self.x, self.y = torch.randn(2, *shape, generator=generator).unbind(0)
+
+    def step(self) -> None:
+        self.optimizer.zero_grad()
+        (self.model(self.x) - self.y).square().mean().backward()
+        self.optimizer.step()
+
+    def infer(self) -> None:
+        with torch.no_grad():
+            self.model(self.x)
+
+
+def trainers(case: Case, with_peer: bool) -> tuple[dict[str, Trainer], float]:
+    """Both sides with the same weights, and how far they disagree."""
+    torch.manual_seed(0)
+    ours = our_network(case)
+    if not with_peer:
+        return {"sobolev": Trainer(case, ours, True)}, float("nan")
+    peer = peer_network(case)
+    error = disagreement(case, ours, peer)
+    return {"sobolev": Trainer(case, ours, True), PEER: Trainer(case, peer, False)}, error
+
+
+def measure(case: Case, with_peer: bool, seconds: float) -> list[Row]:
+    """Rows of the training step and of inference."""
+    sides, error = trainers(case, with_peer)
+    rows = []
+    for kind in ("step", "infer"):
+        times = interleaved({name: getattr(t, kind) for name, t in sides.items()}, seconds)
+        for name, taken in times.items():
+            memory = measured_memory("--memory", case.name, name, kind)
+            off = error if name == "sobolev" else float("nan")
+            rows.append(
+                Row(f"{case.name}-{kind}", name, name == "sobolev", taken, off, memory)
+            )  # fmt: skip
+    return rows
+
+
+def memory_of(case: Case, method: str, kind: str) -> float:
+    """Peak MB of three calls over what the process held with everything imported."""
+    if method == PEER:
+        peer_network(Case("", (8,) * len(case.shape), 2, 4, case.channel_mlp))
+    before = peak_memory()
+    ours = method == "sobolev"
+    trainer = Trainer(case, our_network(case) if ours else peer_network(case), ours)
+    for _ in range(3):
+        getattr(trainer, kind)()
+    return peak_memory() - before
+
+
+def main() -> int:
+    options = parser(__doc__ or "")
+    options.formatter_class = argparse.RawDescriptionHelpFormatter
+    options.add_argument("--memory", nargs=3, help=argparse.SUPPRESS)
+    given = options.parse_args()
+    with_allocator(given.allocator)
+    if given.memory:
+        name, method, kind = given.memory
+        print(memory_of(next(c for c in CASES if c.name == name), method, kind))
+        return 0
+    with_peer = importlib.util.find_spec("neuralop") is not None
+    if not with_peer:
+        print(f"{PEER} is not installed: only our own rows; pip install 'sobolev[bench]'")
+    rows: list[Row] = []
+    for case in BARE[:2] if given.quick else CASES:
+        print(f"measuring {case.name}", file=sys.stderr, flush=True)
+        rows += measure(case, with_peer, 3.0 if given.quick else 12.0)
+    report(rows, given, threads=torch.get_num_threads())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
