@@ -26,7 +26,8 @@ from sobolev.pinns.weights import WEIGHTINGS, Fixed
 
 SMALL = PINNConfig(
     width=8, depth=2, points=64, initial_points=16, boundary_points=16, adam_steps=20,
-    hard_initial=True, weighting="fixed", lbfgs_iterations=20, refresh_every=10, log_every=10, checkpoint_every=10,
+    hard_initial=True, weighting="fixed", lbfgs_iterations=20, refresh_every=10,
+    log_every=10, checkpoint_every=10,
 )  # fmt: skip
 
 
