@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 from .architecture import Architecture
 from .config import require
-from .pointwise import PointwiseNetwork
+from .pointwise import PointwiseNetwork, gelu_
 from .spectral import SpectralConvolution
 
 
@@ -30,7 +31,8 @@ class FNOConfig:
         length, so that it is the same padding at any resolution
     channel_mlp : a two-layer network with a gated skip after each Fourier layer
     transform : "auto" takes matrix products where they are faster than FFTs
-    recompute : half the memory for the same speed; False allows `torch.func` transforms
+    fused : backward passes of our own that save memory and time, differentiable any number of
+        times; False: plain operations, for forward-mode differentiation and `torch.func`
     """
 
     width: int = 32
@@ -41,7 +43,7 @@ class FNOConfig:
     padding: float = 0.0
     channel_mlp: bool = False
     transform: Literal["auto", "dft", "fft"] = "auto"
-    recompute: bool = True
+    fused: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.modes, list):
@@ -69,24 +71,34 @@ class FourierLayer(nn.Module):
     def __init__(self, config: FNOConfig, modes: tuple[int, ...]) -> None:
         super().__init__()
         width = config.width
-        self.convolution = SpectralConvolution(width, modes, config.transform)
+        self.convolution = SpectralConvolution(width, modes, config.transform, config.fused)
         self.skip = nn.Linear(width, width, bias=False)  # the convolution has the bias
         if config.channel_mlp:
             self.network: PointwiseNetwork | None = PointwiseNetwork(
-                width, max(1, width // 2), width, config.recompute
+                width, max(1, width // 2), width, config.fused
             )
             self.gate = nn.Parameter(torch.ones(width))
         else:
             self.network = None
 
     def forward(self, x: Tensor, last: bool) -> Tensor:
-        y = self.convolution(x, onto=self.skip(x))
+        """x (n1, ..., nd, batch, width), which is overwritten where no gradient is recorded."""
+        if not torch.is_grad_enabled() and self.convolution.overwrites(x):
+            self.convolution.overwrite(
+                x, self.skip.weight, lambda new, old: self._finish(new, old, last, gelu_)
+            )
+            return x
+        return self._finish(self.convolution(x, self.skip.weight), x, last, F.gelu)
+
+    def _finish(
+        self, y: Tensor, x: Tensor, last: bool, activation: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         if not last:
-            y = F.gelu(y)
+            y = activation(y)
         if self.network is None:
             return y
         y = torch.addcmul(self.network(y), x, self.gate)
-        return y if last else F.gelu(y)
+        return y if last else activation(y)
 
 
 class FNO(nn.Module):
@@ -121,9 +133,9 @@ class FNO(nn.Module):
         self.ndim, self.in_channels, self.centering = ndim, in_channels, centering
         hidden = max(1, round(config.expansion * config.width))
         lifted = in_channels + (ndim if config.coordinates else 0)
-        self.lift = PointwiseNetwork(lifted, hidden, config.width, config.recompute)
+        self.lift = PointwiseNetwork(lifted, hidden, config.width, config.fused)
         self.blocks = nn.ModuleList(FourierLayer(config, modes) for _ in range(config.layers))
-        self.projection = PointwiseNetwork(config.width, hidden, out_channels, config.recompute)
+        self.projection = PointwiseNetwork(config.width, hidden, out_channels, config.fused)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != self.ndim + 2 or x.shape[1] != self.in_channels:
@@ -137,7 +149,8 @@ class FNO(nn.Module):
         for index, block in enumerate(self.blocks):
             x = block(x, last=index == len(self.blocks) - 1)
         for axis, n in enumerate(shape):
-            x = x.narrow(axis, 0, n)
+            if x.shape[axis] != n:
+                x = x.narrow(axis, 0, n)
         x = self.projection(x)
         return x.permute(-2, -1, *range(self.ndim)).contiguous()
 

@@ -12,6 +12,10 @@ CHUNK = 4096
 """Points worked on at once: the middle layer of a chunk then stays in the cache."""
 
 
+gelu_ = torch.ops.aten.gelu_
+"""GELU in place, for tensors that no gradient is recorded of."""
+
+
 def two_layers(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     """w2 gelu(w1 x + b1) + b2 on the last axis of x (points, channels)."""
     return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
@@ -24,8 +28,10 @@ class _Recomputed(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
         ctx.save_for_backward(x, w1, b1, w2, b2)
         y = x.new_empty(len(x), len(w2))
+        buffer = x.new_empty(min(CHUNK, len(x)), len(w1))
         for part, out in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
-            torch.addmm(b2, F.gelu(F.linear(part, w1, b1)), w2.T, out=out)
+            middle = gelu_(torch.addmm(b1, part, w1.T, out=buffer[: len(part)]))
+            torch.addmm(b2, middle, w2.T, out=out)
         return y
 
     @staticmethod
@@ -64,21 +70,21 @@ def _first_order(
 class PointwiseNetwork(nn.Module):
     """Linear, GELU, linear on the last axis: (..., inputs) -> (..., outputs).
 
-    recompute : chunk by chunk without storing the middle layer; any number of backward passes
+    fused : chunk by chunk without storing the middle layer; any number of backward passes
         works, but not forward-mode differentiation or `torch.func` transforms. False: plain
         operations.
     """
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, recompute: bool = True) -> None:
+    def __init__(self, inputs: int, hidden: int, outputs: int, fused: bool = True) -> None:
         super().__init__()
         self.first = nn.Linear(inputs, hidden)
         self.second = nn.Linear(hidden, outputs)
-        self.recompute = recompute
+        self.fused = fused
 
     def forward(self, x: Tensor) -> Tensor:
         parameters = (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
         points = x.reshape(-1, x.shape[-1])
-        if self.recompute and not torch.is_autocast_enabled(x.device.type):
+        if self.fused and not torch.is_autocast_enabled(x.device.type):
             y = _Recomputed.apply(points, *parameters)
         else:
             y = two_layers(points, *parameters)

@@ -13,10 +13,13 @@ divided by the number of points, so they do not depend on the resolution.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def kept_modes(n: int, modes: int) -> int:
@@ -36,6 +39,8 @@ def prefer_products(shape: tuple[int, ...], modes: tuple[int, ...]) -> bool:
 
 
 PRODUCT_RATE = 16.0
+BLOCK = 1 << 18
+"""Numbers worked on at once where a layer is overwritten: 1 MiB in float32."""
 
 
 @lru_cache(maxsize=256)
@@ -70,28 +75,22 @@ def _matrices(
         )
 
 
-def analyse(x: Tensor, kept: tuple[int, ...]) -> Tensor:
-    """Truncated Fourier coefficients by matrix products.
+def analyse(spectrum: Tensor, shape: tuple[int, ...], kept: tuple[int, ...]) -> Tensor:
+    """Truncated Fourier coefficients by matrix products, once axis 0 is done.
 
-    x (n1, ..., nd, columns), real and contiguous -> (modes, 2, columns): all kept modes in one
-    axis, then (re, im).
+    spectrum (2 kept[0], n2 ... nd columns) -> (modes, 2, columns): all kept modes in one axis,
+    then (re, im).
     """
-    *shape, columns = x.shape
-    matrix, _ = _matrices(shape[0], kept[0], True, x.dtype, x.device)
-    spectrum = matrix @ x.reshape(shape[0], -1)
     lead = kept[0]
     for n, m in zip(shape[1:], kept[1:], strict=True):
-        matrix, _ = _matrices(n, m, False, x.dtype, x.device)
+        matrix, _ = _matrices(n, m, False, spectrum.dtype, spectrum.device)
         spectrum = torch.bmm(matrix.expand(lead, -1, -1), spectrum.view(lead, 2 * n, -1))
         lead *= 2 * m - 1
-    return spectrum.view(lead, 2, columns)
+    return spectrum.view(lead, 2, -1)
 
 
 def synthesise(spectrum: Tensor, shape: tuple[int, ...], kept: tuple[int, ...]) -> Tensor:
-    """The last step left out of the inverse of `analyse`: (2 kept[0], n2 ... nd columns).
-
-    The caller multiplies by the synthesis matrix of axis 0, into a result that it already has.
-    """
+    """The inverse of `analyse`: the caller does axis 0, adding to what is already there."""
     lead = spectrum.shape[0]
     for n, m in zip(reversed(shape[1:]), reversed(kept[1:]), strict=True):
         lead //= 2 * m - 1
@@ -103,7 +102,7 @@ def synthesise(spectrum: Tensor, shape: tuple[int, ...], kept: tuple[int, ...]) 
 
 
 def analyse_fft(x: Tensor, kept: tuple[int, ...]) -> Tensor:
-    """`analyse` by FFT."""
+    """All axes of x (n1, ..., nd, columns) by FFT, to the layout of `analyse`."""
     axes = tuple(range(len(kept)))
     full = torch.fft.rfftn(_at_least_float(x), dim=(*axes[1:], 0), norm="forward")
     full = full[: kept[0]]
@@ -137,14 +136,17 @@ class SpectralConvolution(nn.Module):
     channels : of input and output
     modes : for each axis; |k| < modes is kept
     transform : "dft" (matrix products), "fft", or "auto" (`prefer_products`)
+    fused : a backward pass of our own where it saves work; False: plain operations
 
     `weight` has shape (modes[0], 2 modes[1] - 1, ..., 2 channels, channels): the first half of its
     rows is the real part. It is stored real because fused Adam refuses complex parameters.
     """
 
-    def __init__(self, channels: int, modes: tuple[int, ...], transform: str = "auto") -> None:
+    def __init__(
+        self, channels: int, modes: tuple[int, ...], transform: str = "auto", fused: bool = True
+    ) -> None:
         super().__init__()
-        self.channels, self.modes, self.transform = channels, modes, transform
+        self.channels, self.modes, self.transform, self.fused = channels, modes, transform, fused
         sizes = (modes[0], *(2 * m - 1 for m in modes[1:]))
         # Each part has variance 1 / (2 channels), so a mode keeps its expected energy.
         scale = (2 * channels) ** -0.5
@@ -168,7 +170,7 @@ class SpectralConvolution(nn.Module):
         modes, c = spectrum.shape[0], self.channels
         spectrum = spectrum.view(modes, 2, batch, c)
         real, imaginary = spectrum.unbind(1)
-        # (re, im) @ [R; I] and (im, -re) is not needed: i (re + i im) = (-im, re).
+        # (re + i im) (R + i I) = (re + i im) R + (-im + i re) I
         turned = torch.stack([-imaginary, real], dim=1)
         both = torch.cat([spectrum, turned], dim=-1).view(modes, 2 * batch, 2 * c)
         weight = self.kept_weight(kept).to(both.dtype)
@@ -183,18 +185,87 @@ class SpectralConvolution(nn.Module):
         mixed[constant, 0] += self.bias
         return mixed
 
-    def forward(self, x: Tensor, onto: Tensor | None = None) -> Tensor:
-        """x (n1, ..., nd, batch, channels) -> the same shape, added in place to `onto` if given."""
-        *shape_, batch, c = x.shape
-        shape = tuple(shape_)
-        kept = tuple(kept_modes(n, m) for n, m in zip(shape, self.modes, strict=True))
-        columns = x.reshape(*shape, batch * c)
+    def kept(self, x: Tensor) -> tuple[int, ...]:
+        return tuple(kept_modes(n, m) for n, m in zip(x.shape, self.modes, strict=False))
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """x (n1, ..., nd, batch, channels) -> K x + skip x, with skip (channels, channels)."""
+        shape, batch = tuple(x.shape[:-2]), x.shape[-2]
         if not self.uses_products(shape):
-            mixed = self.mix(analyse_fft(columns, kept), kept, batch)
+            kept = self.kept(x)
+            mixed = self.mix(analyse_fft(x.flatten(-2), kept), kept, batch)
             y = synthesise_fft(mixed, shape, kept).view_as(x).to(x.dtype)
-            return y if onto is None else onto.add_(y)
-        mixed = synthesise(self.mix(analyse(columns, kept), kept, batch), shape, kept)
-        _, matrix = _matrices(shape[0], kept[0], True, x.dtype, x.device)
-        if onto is None:
-            return (matrix @ mixed).view_as(x)
-        return onto.view(shape[0], -1).addmm_(matrix, mixed).view_as(x)
+            return F.linear(x, skip).add_(y)
+        there, back = _matrices(shape[0], self.kept(x)[0], True, x.dtype, x.device)
+        read = _Reader.apply if self.fused and not autocasting(x) else _read
+        y, spectrum = read(x.reshape(shape[0], -1), skip, there)
+        return _rows(y, shape[0]).addmm_(back, self._middle(spectrum, x)).view_as(x)
+
+    def _middle(self, spectrum: Tensor, x: Tensor) -> Tensor:
+        """From the analysis of x along axis 0 to what its synthesis needs."""
+        shape, kept = tuple(x.shape[:-2]), self.kept(x)
+        mixed = self.mix(analyse(spectrum, shape, kept), kept, x.shape[-2])
+        return synthesise(mixed, shape, kept)
+
+    def overwrites(self, x: Tensor) -> bool:
+        """Whether `overwrite` can take x."""
+        return (
+            self.fused
+            and self.uses_products(tuple(x.shape[:-2]))
+            and x.is_contiguous()
+            and not autocasting(x)
+        )
+
+    def overwrite(
+        self, x: Tensor, skip: Tensor, finish: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
+        """x <- finish(K x + skip x, x) in place, by products, where no gradient is recorded.
+
+        A few rows at a time, which stay in the cache from the first product to the last:
+        `finish` gets the new rows, which it may overwrite, and the old, (points, channels).
+        """
+        n, c = x.shape[0], x.shape[-1]
+        there, back = _matrices(n, self.kept(x)[0], True, x.dtype, x.device)
+        rows = x.view(n, -1)
+        spectrum = self._middle(there @ rows, x)
+        step = max(1, BLOCK // rows.shape[1])
+        buffer = torch.empty_like(rows[:step])
+        for start in range(0, n, step):
+            old = rows[start : start + step]
+            new = buffer[: len(old)]
+            torch.mm(old.view(-1, c), skip.T, out=new.view(-1, c))
+            new.addmm_(back[start : start + step], spectrum)
+            old.copy_(finish(new.view(-1, c), old.view(-1, c)).view_as(old))
+
+
+def autocasting(x: Tensor) -> bool:
+    return torch.is_autocast_enabled(x.device.type)
+
+
+def _rows(x: Tensor, n: int) -> Tensor:
+    """(n, columns) of a tensor that nothing else uses.
+
+    A view would make autograd copy its whole base after an operation in place; this is none.
+    """
+    return torch.ops.aten._unsafe_view(x, (n, x.numel() // n))
+
+
+def _read(x: Tensor, skip: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Both products that read all of x (n, columns): channels by `skip`, points by `matrix`."""
+    return x.view(-1, len(skip)) @ skip.T, matrix @ x
+
+
+class _Reader(torch.autograd.Function):
+    """`_read` whose backward pass adds the second gradient while it is multiplied."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, skip: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(x, skip, matrix)
+        return _read(x, skip, matrix)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (along_skip, along_matrix), (x, skip, matrix) = gradients, ctx.saved_tensors
+        d_skip = along_skip.T @ x.view(-1, len(skip))
+        d_x = _rows(along_skip @ skip, len(x)).addmm_(matrix.T, along_matrix)
+        return d_x, d_skip, None

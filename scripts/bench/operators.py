@@ -21,7 +21,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from common import Row, interleaved, measured_memory, parser, peak_memory, report, with_allocator
+from common import (
+    Row,
+    interleaved,
+    measured_memory,
+    parser,
+    peak_memory,
+    report,
+    start_peak,
+    with_allocator,
+)
 from torch import Tensor, nn
 
 from sobolev.operators.fno import FNO, FNOConfig
@@ -144,7 +153,7 @@ def disagreement(case: Case, ours: FNO, peer: Any) -> float:
 
 
 def _relative(a: Tensor, b: Tensor) -> float:
-    return float((a - b).abs().max() / b.abs().max())
+    return float(((a - b).abs().max() / b.abs().max()).detach())
 
 
 class Trainer:
@@ -198,6 +207,7 @@ def memory_of(case: Case, method: str, kind: str) -> float:
     """Peak MB of three calls over what the process held with everything imported."""
     if method == PEER:
         peer_network(Case("", (8,) * len(case.shape), 2, 4, case.channel_mlp))
+    start_peak()
     before = peak_memory()
     ours = method == "sobolev"
     trainer = Trainer(case, our_network(case) if ours else peer_network(case), ours)

@@ -25,3 +25,9 @@ def smoothing_pairs(samples: int, n: int, seed: int = 0) -> OperatorData:
 @pytest.fixture
 def pairs() -> OperatorData:
     return smoothing_pairs(80, 32)
+
+
+@pytest.fixture(scope="session")
+def make_pairs():
+    """`smoothing_pairs` itself, for modules that want other sizes."""
+    return smoothing_pairs

@@ -84,7 +84,7 @@ def test_translations_of_the_input_are_translations_of_the_output(transform):
 @pytest.mark.parametrize("channel_mlp", [False, True])
 def test_products_and_ffts_are_the_same_network(ndim, channel_mlp):
     one = make(ndim, transform="dft", channel_mlp=channel_mlp)
-    other = make(ndim, transform="fft", channel_mlp=channel_mlp, recompute=False)
+    other = make(ndim, transform="fft", channel_mlp=channel_mlp, fused=False)
     other.load_state_dict(one.state_dict())
     x = torch.randn(2, 2, *(9,) * ndim, dtype=torch.float64)
     a, b = one(x), other(x)
@@ -98,12 +98,12 @@ def test_products_and_ffts_are_the_same_network(ndim, channel_mlp):
         torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("recompute", [True, False])
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("transform", ["dft", "fft"])
-def test_first_and_second_derivatives_against_finite_differences(recompute, transform):
+def test_first_and_second_derivatives_against_finite_differences(fused, transform):
     model = make(
-        2, width=2, modes=2, recompute=recompute, transform=transform, channel_mlp=True, padding=0.5,
-        periodic=(True, False),
+        2, width=2, modes=2, fused=fused, transform=transform, channel_mlp=True,
+        padding=0.5, periodic=(True, False),
     )  # fmt: skip
     x = torch.randn(2, 2, 4, 5, dtype=torch.float64, requires_grad=True)
     names = [name for name, _ in model.named_parameters()]
@@ -119,7 +119,7 @@ def test_first_and_second_derivatives_against_finite_differences(recompute, tran
 
 def test_chunks_do_not_change_the_gradients(monkeypatch):
     monkeypatch.setattr("sobolev.operators.pointwise.CHUNK", 7)
-    one, other = make(2), make(2, recompute=False)
+    one, other = make(2), make(2, fused=False)
     x = torch.randn(2, 2, 9, 10, dtype=torch.float64)
     for a, b in zip(
         torch.autograd.grad(one(x).square().sum(), list(one.parameters())),

@@ -10,17 +10,24 @@ import torch
 
 from sobolev.operators.spectral import (
     SpectralConvolution,
+    _matrices,
     analyse,
     analyse_fft,
     kept_modes,
     prefer_products,
 )
 
+NO_SKIP = torch.zeros(3, 3, dtype=torch.float64)
 SHAPES = [(16,), (17,), (12, 9), (5, 8), (6, 7, 8)]
 
 
+def by_products(x, kept):
+    matrix, _ = _matrices(x.shape[0], kept[0], True, x.dtype, x.device)
+    return analyse(matrix @ x.flatten(1), x.shape[:-1], kept)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("transform", [analyse, analyse_fft])
+@pytest.mark.parametrize("transform", [by_products, analyse_fft])
 def test_coefficients_are_those_of_numpy(shape, transform):
     generator = np.random.default_rng(0)
     values = generator.standard_normal((*shape, 3))
@@ -43,7 +50,7 @@ def test_products_and_ffts_agree_in_value_and_gradient(shape):
     weight = torch.randn_like(x)
     for layer in (products, ffts):
         given = x.clone().requires_grad_()
-        y = layer(given)
+        y = layer(given, NO_SKIP)
         grads = torch.autograd.grad((y * weight).sum(), [given, *layer.parameters()])
         outcomes.append((y, *grads))
     for ours, theirs in zip(*outcomes, strict=True):
@@ -52,12 +59,13 @@ def test_products_and_ffts_agree_in_value_and_gradient(shape):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13 * scale)
 
 
-def test_adding_onto_a_tensor_is_adding():
+@pytest.mark.parametrize("transform", ["dft", "fft"])
+def test_the_skip_is_a_matrix_on_the_channels(transform):
     torch.manual_seed(0)
-    for transform in ("dft", "fft"):
-        layer = SpectralConvolution(2, (3, 3), transform).double()
-        x, base = torch.randn(2, 8, 8, 4, 2, dtype=torch.float64)
-        torch.testing.assert_close(layer(x, onto=base.clone()), base + layer(x))
+    layer = SpectralConvolution(2, (3, 3), transform).double()
+    x, skip = torch.randn(8, 8, 4, 2).double(), torch.randn(2, 2).double()
+    alone = layer(x, torch.zeros(2, 2).double())
+    torch.testing.assert_close(layer(x, skip), alone + x @ skip.T)
 
 
 def test_the_bias_is_a_constant_function():
@@ -65,7 +73,7 @@ def test_the_bias_is_a_constant_function():
     with torch.no_grad():
         layer.weight.zero_()
         layer.bias.copy_(torch.tensor([1.0, -2.0]))
-    y = layer(torch.randn(8, 9, 4, 2))
+    y = layer(torch.randn(8, 9, 4, 2), torch.zeros(2, 2))
     torch.testing.assert_close(y, layer.bias.expand_as(y))
 
 
@@ -82,6 +90,6 @@ def test_matrices_made_in_inference_mode_can_be_trained_with():
     layer = SpectralConvolution(2, (3,), "dft")
     x = torch.randn(26, 1, 2)  # a size that no other test has put in the cache
     with torch.inference_mode():
-        layer(x)
-    layer(x.requires_grad_()).sum().backward()
+        layer(x, torch.eye(2))
+    layer(x.requires_grad_(), torch.eye(2)).sum().backward()
     assert torch.isfinite(x.grad).all()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,20 +23,16 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(tmp_path_factory, make_pairs):
     """One trained bundle a model, and the pairs that it has not seen."""
-    spec = importlib.util.spec_from_file_location("pairs", Path(__file__).parent / "conftest.py")
-    assert spec is not None and spec.loader is not None
-    helper = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helper)
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("bundles")
-    data = helper.smoothing_pairs(160, 32)
+    data = make_pairs(160, 32)
     for model, (options, epochs, _) in MODELS.items():
         config = TrainingConfig(epochs=epochs, batch_size=8, learning_rate=4e-3)
         train(data, folder / model, model=model, model_config=options, training=config,
               facts={"command": "sobolev train"})  # fmt: skip
-    return folder, helper.smoothing_pairs(20, 32, seed=9), helper.smoothing_pairs(20, 64, seed=9)
+    return folder, make_pairs(20, 32, seed=9), make_pairs(20, 64, seed=9)
 
 
 def relative(prediction, truth):
