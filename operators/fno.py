@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +13,7 @@ from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 from .architecture import Architecture
 from .config import require
-from .pointwise import PointwiseNetwork, gelu_
+from .pointwise import PointwiseNetwork, two_layers
 from .spectral import SpectralConvolution
 
 
@@ -66,39 +65,42 @@ class FNOConfig:
 
 
 class FourierLayer(nn.Module):
-    """W x + K x, K the spectral convolution; optionally a channel network with a gated skip."""
+    """p -> W x + K x with x = gelu(p), K the spectral convolution: the activation comes first.
+
+    Then, optionally, a two-layer network with a gated skip: q -> M(gelu(q)) + gate x.
+    """
 
     def __init__(self, config: FNOConfig, modes: tuple[int, ...]) -> None:
         super().__init__()
         width = config.width
         self.convolution = SpectralConvolution(width, modes, config.transform, config.fused)
         self.skip = nn.Linear(width, width, bias=False)  # the convolution has the bias
+        self.network: ChannelNetwork | None = None
         if config.channel_mlp:
-            self.network: PointwiseNetwork | None = PointwiseNetwork(
-                width, max(1, width // 2), width, config.fused
-            )
-            self.gate = nn.Parameter(torch.ones(width))
-        else:
-            self.network = None
+            self.network = ChannelNetwork(width, max(1, width // 2), config.fused)
 
-    def forward(self, x: Tensor, last: bool) -> Tensor:
-        """x (n1, ..., nd, batch, width), which is overwritten where no gradient is recorded."""
-        if not torch.is_grad_enabled() and self.convolution.overwrites(x):
-            self.convolution.overwrite(
-                x, self.skip.weight, lambda new, old: self._finish(new, old, last, gelu_)
-            )
-            return x
-        return self._finish(self.convolution(x, self.skip.weight), x, last, F.gelu)
+    def forward(self, p: Tensor, first: bool, last: bool) -> Tensor:
+        """first: p is the lifted input, not activated; last: nothing is activated before M."""
+        q = self.convolution(p, self.skip.weight, activate=not first)
+        return q if self.network is None else self.network(q, p, first, last)
 
-    def _finish(
-        self, y: Tensor, x: Tensor, last: bool, activation: Callable[[Tensor], Tensor]
+
+class ChannelNetwork(PointwiseNetwork):
+    """M(gelu(q)) + gate gelu(p), the activations left out where told."""
+
+    def __init__(self, width: int, hidden: int, fused: bool) -> None:
+        super().__init__(width, hidden, width, fused)
+        self.gate = nn.Parameter(torch.ones(width))
+
+    def forward(  # type: ignore[override]
+        self, q: Tensor, p: Tensor, first: bool, last: bool
     ) -> Tensor:
-        if not last:
-            y = activation(y)
-        if self.network is None:
-            return y
-        y = torch.addcmul(self.network(y), x, self.gate)
-        return y if last else activation(y)
+        def function(q: Tensor, p: Tensor, *parameters: Tensor) -> Tensor:
+            *layers, gate = parameters
+            y = two_layers(q if last else F.gelu(q), *layers)
+            return torch.addcmul(y, p if first else F.gelu(p), gate)
+
+        return self.evaluate(function, q, p, extra=(self.gate,))
 
 
 class FNO(nn.Module):
@@ -147,7 +149,7 @@ class FNO(nn.Module):
         x = self._with_coordinates(x.permute(*range(2, x.ndim), 0, 1))
         x = self._pad(self.lift(x))
         for index, block in enumerate(self.blocks):
-            x = block(x, last=index == len(self.blocks) - 1)
+            x = block(x, first=index == 0, last=index == len(self.blocks) - 1)
         for axis, n in enumerate(shape):
             if x.shape[axis] != n:
                 x = x.narrow(axis, 0, n)

@@ -1,19 +1,16 @@
-"""Two-layer networks applied at every point, without keeping their wide middle layer."""
+"""Small networks applied at every point, without keeping their wide middle layers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHUNK = 4096
-"""Points worked on at once: the middle layer of a chunk then stays in the cache."""
-
-
-gelu_ = torch.ops.aten.gelu_
-"""GELU in place, for tensors that no gradient is recorded of."""
+CHUNK = 1 << 18
+"""Numbers of a middle layer worked on at once, 1 MiB in float32: a chunk stays in the cache."""
 
 
 def two_layers(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
@@ -21,58 +18,67 @@ def two_layers(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Ten
     return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
 
 
-class _Recomputed(torch.autograd.Function):
-    """`two_layers` chunk by chunk; the backward pass computes the middle layer again."""
+class _Chunked(torch.autograd.Function):
+    """A pointwise function chunk by chunk; the backward pass computes each chunk again.
+
+    function(*fields, *parameters): the first `fields` tensors are (points, channels) and are cut.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-        ctx.save_for_backward(x, w1, b1, w2, b2)
-        y = x.new_empty(len(x), len(w2))
-        buffer = x.new_empty(min(CHUNK, len(x)), len(w1))
-        for part, out in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
-            middle = gelu_(torch.addmm(b1, part, w1.T, out=buffer[: len(part)]))
-            torch.addmm(b2, middle, w2.T, out=out)
-        return y
+    def forward(
+        ctx: Any, function: Callable[..., Tensor], points: int, fields: int, *tensors: Tensor
+    ) -> Tensor:
+        ctx.function, ctx.points, ctx.fields = function, points, fields
+        ctx.save_for_backward(*tensors)
+        parts = zip(*(t.split(points) for t in tensors[:fields]), strict=True)
+        return torch.cat([function(*part, *tensors[fields:]) for part in parts])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        inputs = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: plain operations, to be differentiated again
-            needed = [i for i, wanted in enumerate(ctx.needs_input_grad) if wanted]
-            found = torch.autograd.grad(
-                two_layers(*inputs), [inputs[i] for i in needed], gradient, create_graph=True
-            )
-            result: list[Tensor | None] = [None] * len(inputs)
+        (gradient,), tensors = gradients, ctx.saved_tensors
+        wanted = ctx.needs_input_grad[3:]
+        if torch.is_grad_enabled():  # create_graph: at once, to be differentiated again
+            y = ctx.function(*tensors)
+            inputs = [t for t, needed in zip(tensors, wanted, strict=True) if needed]
+            found = iter(torch.autograd.grad(y, inputs, gradient, create_graph=True))
+            return (None, None, None, *(next(found) if needed else None for needed in wanted))
+        fields = ctx.fields
+        leaves = [t.detach().requires_grad_(w) for t, w in zip(tensors, wanted, strict=True)]
+        total: list[Tensor | None] = [
+            (torch.empty_like(t) if i < fields else torch.zeros_like(t)) if w else None
+            for i, (t, w) in enumerate(zip(tensors, wanted, strict=True))
+        ]
+        for start in range(0, len(tensors[0]), ctx.points):
+            here = slice(start, start + ctx.points)
+            part = [t[here].detach().requires_grad_(w) for t, w in
+                    zip(tensors[:fields], wanted, strict=False)] + leaves[fields:]  # fmt: skip
+            with torch.enable_grad():
+                y = ctx.function(*part)
+            needed = [i for i, w in enumerate(wanted) if w]
+            found = iter(torch.autograd.grad(y, [part[i] for i in needed], gradient[here]))
             for i, value in zip(needed, found, strict=True):
-                result[i] = value
-            return tuple(result)
-        return _first_order(gradient, ctx.needs_input_grad[0], *inputs)
+                whole = total[i]
+                assert whole is not None
+                if i < fields:
+                    whole[here] = value
+                else:
+                    whole += value
+        return (None, None, None, *total)
 
 
-def _first_order(
-    gradient: Tensor, needs_x: bool, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
-) -> tuple[Tensor | None, ...]:
-    dw1, db1, dw2 = torch.zeros_like(w1), torch.zeros_like(b1), torch.zeros_like(w2)
-    dx = torch.empty_like(x) if needs_x else None
-    for start in range(0, len(x), CHUNK):
-        part, g = x[start : start + CHUNK], gradient[start : start + CHUNK]
-        before = F.linear(part, w1, b1)
-        dw2.addmm_(g.T, F.gelu(before))
-        d_before = torch.ops.aten.gelu_backward(g @ w2, before)
-        dw1.addmm_(d_before.T, part)
-        db1 += d_before.sum(0)
-        if dx is not None:
-            torch.mm(d_before, w1, out=dx[start : start + CHUNK])
-    return dx, dw1, db1, dw2, gradient.sum(0)
+def chunked(function: Callable[..., Tensor], hidden: int, fields: int, *tensors: Tensor) -> Tensor:
+    """function(*tensors), where the first `fields` tensors are (points, channels), in chunks.
+
+    hidden : width of its middle layer, from which the size of a chunk follows
+    Any number of backward passes works; not forward-mode differentiation or `torch.func`.
+    """
+    return _Chunked.apply(function, max(1, CHUNK // hidden), fields, *tensors)
 
 
 class PointwiseNetwork(nn.Module):
     """Linear, GELU, linear on the last axis: (..., inputs) -> (..., outputs).
 
-    fused : chunk by chunk without storing the middle layer; any number of backward passes
-        works, but not forward-mode differentiation or `torch.func` transforms. False: plain
-        operations.
+    fused : in chunks, without keeping the middle layer; False: plain operations
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int, fused: bool = True) -> None:
@@ -82,10 +88,16 @@ class PointwiseNetwork(nn.Module):
         self.fused = fused
 
     def forward(self, x: Tensor) -> Tensor:
-        parameters = (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
-        points = x.reshape(-1, x.shape[-1])
-        if self.fused and not torch.is_autocast_enabled(x.device.type):
-            y = _Recomputed.apply(points, *parameters)
+        return self.evaluate(two_layers, x)
+
+    def evaluate(
+        self, function: Callable[..., Tensor], *fields: Tensor, extra: tuple[Tensor, ...] = ()
+    ) -> Tensor:
+        """function(*fields, weight, bias, weight, bias, *extra) at every point of the fields."""
+        flat = [x.reshape(-1, x.shape[-1]) for x in fields]
+        layers = (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
+        if self.fused and not torch.is_autocast_enabled(fields[0].device.type):
+            y = chunked(function, self.first.out_features, len(flat), *flat, *layers, *extra)
         else:
-            y = two_layers(points, *parameters)
-        return y.view(*x.shape[:-1], -1)
+            y = function(*flat, *layers, *extra)
+        return y.view(*fields[0].shape[:-1], -1)

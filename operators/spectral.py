@@ -13,7 +13,6 @@ divided by the number of points, so they do not depend on the resolution.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -40,7 +39,7 @@ def prefer_products(shape: tuple[int, ...], modes: tuple[int, ...]) -> bool:
 
 PRODUCT_RATE = 16.0
 BLOCK = 1 << 18
-"""Numbers worked on at once where a layer is overwritten: 1 MiB in float32."""
+"""Numbers worked on at once by a fused layer: 1 MiB in float32."""
 
 
 @lru_cache(maxsize=256)
@@ -136,7 +135,7 @@ class SpectralConvolution(nn.Module):
     channels : of input and output
     modes : for each axis; |k| < modes is kept
     transform : "dft" (matrix products), "fft", or "auto" (`prefer_products`)
-    fused : a backward pass of our own where it saves work; False: plain operations
+    fused : passes of our own that keep less and stay in the cache; False: plain operations
 
     `weight` has shape (modes[0], 2 modes[1] - 1, ..., 2 channels, channels): the first half of its
     rows is the real part. It is stored real because fused Adam refuses complex parameters.
@@ -158,14 +157,56 @@ class SpectralConvolution(nn.Module):
             return prefer_products(shape, self.modes)
         return self.transform == "dft"
 
-    def kept_weight(self, kept: tuple[int, ...]) -> Tensor:
+    def forward(self, p: Tensor, skip: Tensor, activate: bool = False) -> Tensor:
+        """p (n1, ..., nd, batch, channels) -> K x + skip x, where x is gelu(p) or p itself.
+
+        skip : (channels, channels)
+        """
+        if not self.uses_products(tuple(p.shape[:-2])):
+            return self._by_ffts(F.gelu(p) if activate else p, skip)
+        if not self.fused or torch.is_autocast_enabled(p.device.type):
+            return self.plain(p, skip, self.weight, self.bias, activate)
+        return _Fused.apply(p.contiguous(), skip, self.weight, self.bias, self, activate)
+
+    def _by_ffts(self, x: Tensor, skip: Tensor) -> Tensor:
+        shape, kept = tuple(x.shape[:-2]), self.kept(x)
+        spectrum = analyse_fft(x.flatten(-2), kept)
+        mixed = self.mix(spectrum, self.weight, self.bias, kept, x.shape[-2])
+        return F.linear(x, skip) + synthesise_fft(mixed, shape, kept).view_as(x).to(x.dtype)
+
+    def plain(
+        self, p: Tensor, skip: Tensor, weight: Tensor, bias: Tensor, activate: bool
+    ) -> Tensor:
+        """`forward` by products, each an operation that autograd knows."""
+        x = F.gelu(p) if activate else p
+        there, back = self.matrices(p)
+        y, rows = F.linear(x, skip), x.reshape(len(x), -1)
+        middle = self.middle(there @ rows, weight, bias, p)
+        return torch.addmm(y.view_as(rows), back, middle).view_as(x)
+
+    def kept(self, x: Tensor) -> tuple[int, ...]:
+        return tuple(kept_modes(n, m) for n, m in zip(x.shape, self.modes, strict=False))
+
+    def matrices(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Analysis and synthesis along axis 0."""
+        return _matrices(x.shape[0], self.kept(x)[0], True, x.dtype, x.device)
+
+    def middle(self, spectrum: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        """From the analysis of x along axis 0 to what its synthesis needs: small tensors."""
+        shape, kept = tuple(x.shape[:-2]), self.kept(x)
+        mixed = self.mix(analyse(spectrum, shape, kept), weight, bias, kept, x.shape[-2])
+        return synthesise(mixed, shape, kept)
+
+    def kept_weight(self, weight: Tensor, kept: tuple[int, ...]) -> Tensor:
         """The weight of the modes that a grid resolves, (all kept modes, 2 channels, channels)."""
-        weight = self.weight.narrow(0, 0, kept[0])
+        weight = weight.narrow(0, 0, kept[0])
         for axis, (m, full) in enumerate(zip(kept[1:], self.modes[1:], strict=True), start=1):
             weight = weight.narrow(axis, full - m, 2 * m - 1)
         return weight.reshape(-1, 2 * self.channels, self.channels)
 
-    def mix(self, spectrum: Tensor, kept: tuple[int, ...], batch: int) -> Tensor:
+    def mix(
+        self, spectrum: Tensor, weight: Tensor, bias: Tensor, kept: tuple[int, ...], batch: int
+    ) -> Tensor:
         """Multiply each mode's channels by its matrix: one real batched product."""
         modes, c = spectrum.shape[0], self.channels
         spectrum = spectrum.view(modes, 2, batch, c)
@@ -173,99 +214,81 @@ class SpectralConvolution(nn.Module):
         # (re + i im) (R + i I) = (re + i im) R + (-im + i re) I
         turned = torch.stack([-imaginary, real], dim=1)
         both = torch.cat([spectrum, turned], dim=-1).view(modes, 2 * batch, 2 * c)
-        weight = self.kept_weight(kept).to(both.dtype)
-        mixed = torch.bmm(both, weight).view(modes, 2, batch, c)
-        return self._add_bias(mixed, kept).view(modes, 2, batch * c)
-
-    def _add_bias(self, mixed: Tensor, kept: tuple[int, ...]) -> Tensor:
-        """Add the bias to the constant mode, a few numbers instead of every point."""
-        constant = 0
+        mixed = torch.bmm(both, self.kept_weight(weight, kept).to(both.dtype))
+        mixed = mixed.view(modes, 2, batch, c)
+        constant = 0  # position of the mode k = 0: the bias costs a few numbers, not every point
         for m in kept[1:]:
             constant = constant * (2 * m - 1) + m - 1
-        mixed[constant, 0] += self.bias
-        return mixed
-
-    def kept(self, x: Tensor) -> tuple[int, ...]:
-        return tuple(kept_modes(n, m) for n, m in zip(x.shape, self.modes, strict=False))
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """x (n1, ..., nd, batch, channels) -> K x + skip x, with skip (channels, channels)."""
-        shape, batch = tuple(x.shape[:-2]), x.shape[-2]
-        if not self.uses_products(shape):
-            kept = self.kept(x)
-            mixed = self.mix(analyse_fft(x.flatten(-2), kept), kept, batch)
-            y = synthesise_fft(mixed, shape, kept).view_as(x).to(x.dtype)
-            return F.linear(x, skip).add_(y)
-        there, back = _matrices(shape[0], self.kept(x)[0], True, x.dtype, x.device)
-        read = _Reader.apply if self.fused and not autocasting(x) else _read
-        y, spectrum = read(x.reshape(shape[0], -1), skip, there)
-        return _rows(y, shape[0]).addmm_(back, self._middle(spectrum, x)).view_as(x)
-
-    def _middle(self, spectrum: Tensor, x: Tensor) -> Tensor:
-        """From the analysis of x along axis 0 to what its synthesis needs."""
-        shape, kept = tuple(x.shape[:-2]), self.kept(x)
-        mixed = self.mix(analyse(spectrum, shape, kept), kept, x.shape[-2])
-        return synthesise(mixed, shape, kept)
-
-    def overwrites(self, x: Tensor) -> bool:
-        """Whether `overwrite` can take x."""
-        return (
-            self.fused
-            and self.uses_products(tuple(x.shape[:-2]))
-            and x.is_contiguous()
-            and not autocasting(x)
-        )
-
-    def overwrite(
-        self, x: Tensor, skip: Tensor, finish: Callable[[Tensor, Tensor], Tensor]
-    ) -> None:
-        """x <- finish(K x + skip x, x) in place, by products, where no gradient is recorded.
-
-        A few rows at a time, which stay in the cache from the first product to the last:
-        `finish` gets the new rows, which it may overwrite, and the old, (points, channels).
-        """
-        n, c = x.shape[0], x.shape[-1]
-        there, back = _matrices(n, self.kept(x)[0], True, x.dtype, x.device)
-        rows = x.view(n, -1)
-        spectrum = self._middle(there @ rows, x)
-        step = max(1, BLOCK // rows.shape[1])
-        buffer = torch.empty_like(rows[:step])
-        for start in range(0, n, step):
-            old = rows[start : start + step]
-            new = buffer[: len(old)]
-            torch.mm(old.view(-1, c), skip.T, out=new.view(-1, c))
-            new.addmm_(back[start : start + step], spectrum)
-            old.copy_(finish(new.view(-1, c), old.view(-1, c)).view_as(old))
+        mixed[constant, 0] += bias
+        return mixed.view(modes, 2, batch * c)
 
 
-def autocasting(x: Tensor) -> bool:
-    return torch.is_autocast_enabled(x.device.type)
+class _Fused(torch.autograd.Function):
+    """`SpectralConvolution.plain` a few rows at a time, which stay in the cache in between.
 
-
-def _rows(x: Tensor, n: int) -> Tensor:
-    """(n, columns) of a tensor that nothing else uses.
-
-    A view would make autograd copy its whole base after an operation in place; this is none.
+    Kept for the backward pass are p and the small tensors of `middle`; gelu(p) is computed again.
     """
-    return torch.ops.aten._unsafe_view(x, (n, x.numel() // n))
-
-
-def _read(x: Tensor, skip: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Both products that read all of x (n, columns): channels by `skip`, points by `matrix`."""
-    return x.view(-1, len(skip)) @ skip.T, matrix @ x
-
-
-class _Reader(torch.autograd.Function):
-    """`_read` whose backward pass adds the second gradient while it is multiplied."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, skip: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(x, skip, matrix)
-        return _read(x, skip, matrix)
+    def forward(
+        ctx: Any, p: Tensor, skip: Tensor, weight: Tensor, bias: Tensor,
+        layer: SpectralConvolution, activate: bool,
+    ) -> Tensor:  # fmt: skip
+        y, spectrum = _read(p, skip, layer.matrices(p)[0], activate)
+        with torch.enable_grad():
+            leaves = [t.detach().requires_grad_() for t in (spectrum, weight, bias)]
+            middle = layer.middle(*leaves, p)
+        y.addmm_(layer.matrices(p)[1], middle.detach())
+        ctx.save_for_backward(p, skip, weight, bias)
+        ctx.layer, ctx.activate, ctx.leaves, ctx.middle = layer, activate, leaves, middle
+        return y.view_as(p)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (along_skip, along_matrix), (x, skip, matrix) = gradients, ctx.saved_tensors
-        d_skip = along_skip.T @ x.view(-1, len(skip))
-        d_x = _rows(along_skip @ skip, len(x)).addmm_(matrix.T, along_matrix)
-        return d_x, d_skip, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), inputs = gradients, ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: plain operations, to be differentiated again
+            y = ctx.layer.plain(*inputs, ctx.activate)
+            wanted = [t for t in inputs if t.requires_grad]
+            found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
+            return (*(next(found) if t.requires_grad else None for t in inputs), None, None)
+        p, skip, *_ = inputs
+        there, back = ctx.layer.matrices(p)
+        gradient = gradient.reshape(len(p), -1)
+        d_spectrum, d_weight, d_bias = torch.autograd.grad(
+            ctx.middle, ctx.leaves, back.T @ gradient, retain_graph=True
+        )
+        d_p, d_skip = _read_gradients(p, skip, there, ctx.activate, gradient, d_spectrum)
+        return d_p, d_skip, d_weight, d_bias, None, None
+
+
+def _blocks(rows: Tensor) -> list[slice]:
+    step = max(1, BLOCK // rows.shape[1])
+    return [slice(start, start + step) for start in range(0, len(rows), step)]
+
+
+def _read(p: Tensor, skip: Tensor, matrix: Tensor, activate: bool) -> tuple[Tensor, Tensor]:
+    """What reads all of x = gelu(p): its product with `skip`, and `matrix` times it, by rows."""
+    rows, c = p.reshape(len(p), -1), len(skip)
+    y, spectrum = torch.empty_like(rows), rows.new_zeros(len(matrix), rows.shape[1])
+    for block in _blocks(rows):
+        x = F.gelu(rows[block]) if activate else rows[block]
+        torch.mm(x.view(-1, c), skip.T, out=y[block].view(-1, c))
+        spectrum.addmm_(matrix[:, block], x)
+    return y, spectrum
+
+
+def _read_gradients(
+    p: Tensor, skip: Tensor, matrix: Tensor, activate: bool, d_y: Tensor, d_spectrum: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of `_read` with respect to p and skip."""
+    rows, c = p.reshape(len(p), -1), len(skip)
+    d_p, d_skip = torch.empty_like(rows), torch.zeros_like(skip)
+    for block in _blocks(rows):
+        x = F.gelu(rows[block]) if activate else rows[block]
+        d_skip.addmm_(d_y[block].view(-1, c).T, x.view(-1, c))
+        d_x = d_p[block]
+        torch.mm(d_y[block].view(-1, c), skip, out=d_x.view(-1, c))
+        d_x.addmm_(matrix[:, block].T, d_spectrum)
+        if activate:
+            torch.ops.aten.gelu_backward.grad_input(d_x, rows[block], grad_input=d_x)
+    return d_p.view_as(p), d_skip

@@ -118,8 +118,9 @@ def test_first_and_second_derivatives_against_finite_differences(fused, transfor
 
 
 def test_chunks_do_not_change_the_gradients(monkeypatch):
-    monkeypatch.setattr("sobolev.operators.pointwise.CHUNK", 7)
-    one, other = make(2), make(2, fused=False)
+    monkeypatch.setattr("sobolev.operators.pointwise.CHUNK", 7 * 8)
+    monkeypatch.setattr("sobolev.operators.spectral.BLOCK", 4 * 80)
+    one, other = make(2, channel_mlp=True), make(2, channel_mlp=True, fused=False)
     x = torch.randn(2, 2, 9, 10, dtype=torch.float64)
     for a, b in zip(
         torch.autograd.grad(one(x).square().sum(), list(one.parameters())),
