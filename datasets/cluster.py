@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -31,9 +32,11 @@ def run(
     pile up. Raises InputError where a scheduler does not answer or workers die, and whatever the
     function raises.
     """
+    import cloudpickle
     from distributed import KilledWorker, as_completed
     from distributed.client import FutureCancelledError
 
+    payload = cloudpickle.dumps((function, shared))
     with _client(min(workers, len(tasks)), scheduler) as client:
         completed = as_completed(loop=client.loop)
         waiting = deque(tasks)
@@ -43,7 +46,7 @@ def run(
                 while waiting and len(running) < 2 * max(1, sum(client.nthreads().values())):
                     number, argument = waiting.popleft()
                     # Impure: a repeated call must not be answered from another run's result.
-                    future = client.submit(function, *shared, argument, pure=False)
+                    future = client.submit(call, payload, argument, pure=False)
                     running[future] = number
                     completed.add(future)
                 future = next(completed)
@@ -55,6 +58,22 @@ def run(
             ) from None
         except FutureCancelledError:
             raise InputError("lost the scheduler; run again to go on") from None
+
+
+def call(payload: bytes, argument: Any) -> Any:
+    """The task of a worker: what `run` was given, unpacked here and not by Dask.
+
+    Where Dask itself cannot unpack a message, because a problem's module is not installed on the
+    worker, the worker loses its connection and everybody waits forever.
+    """
+    try:
+        function, shared = pickle.loads(payload)
+    except (ImportError, AttributeError) as problem:
+        raise InputError(
+            f"the workers cannot import the problem ({problem}); install its package there, or "
+            "use one worker and no scheduler"
+        ) from None
+    return function(*shared, argument)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ the output (see `shards`), and a run that was stopped goes on from them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import platform
@@ -146,6 +147,7 @@ def solve_chunk(problem: Problem, plan: Plan, samples: Sequence[int]) -> shards.
 
     grid = problem.grid(plan.resolution)
     with threadpool_limits(1):
+        _warm_up(problem, plan.fidelity)
         draws = [problem.draw_sample(plan.seed, sample) for sample in samples]
         inputs = problem.evaluate_batch(draws, grid)
         solution = problem.solve_draws(draws, grid, plan.fidelity, threads=1)
@@ -169,6 +171,13 @@ def solve_chunk(problem: Problem, plan: Plan, samples: Sequence[int]) -> shards.
         for i in np.flatnonzero(~usable).tolist()
     ]
     return shards.Shard({name: rows[usable] for name, rows in arrays.items()}, failed)
+
+
+@functools.lru_cache(maxsize=8)
+def _warm_up(problem: Problem, fidelity: Fidelity) -> None:
+    """Solve one sample, once a process: compiling is no part of a sample's seconds."""
+    grid = problem.grid(fidelity.resolution)
+    problem.solve_draws([problem.draw_sample(0, 0)], grid, fidelity, threads=1)
 
 
 def software() -> dict[str, str]:

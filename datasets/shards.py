@@ -128,7 +128,8 @@ def opened(
             chunks = manifest["chunks"]
             yield Parts(folder, chunks, _finished(folder, len(chunks)))
         finally:
-            if folder.exists() and not (folder / "manifest.json").exists():
+            # Where nothing was finished there is nothing to go on from.
+            if folder.exists() and not (folder / "checksums.txt").exists():
                 shutil.rmtree(folder)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from sobolev.geometry.errors import InputError
 from sobolev.scripts.common import Parser, guarded, progress_bar
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print one line a check; exit code 1 where one failed."""
+    """Print one line a check; exit code 1 where one failed, 2 for a damaged file."""
     parser = Parser("verify", __doc__ or "")
     parser.add_argument("files", nargs="+", help="datasets that `sobolev generate` wrote")
     given = parser.parse_args(list(argv))
@@ -19,6 +20,9 @@ def main(argv: Sequence[str]) -> int:
     for path in given.files:
         with progress_bar("verify") as progress:
             report = verify(path, progress=progress)
+        checksums = report.checks[0]
+        if not checksums.passed:
+            raise InputError(f"{path} is {checksums.figure}; copy or generate it again")
         print(report)
         good = good and report.passed
     return 0 if good else 1

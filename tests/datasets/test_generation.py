@@ -225,7 +225,7 @@ def test_a_solution_too_large_for_single_precision_is_left_out(screened):
     class Huge(screened):
         def solve(self, inputs, fidelity, threads=1):
             solution = super().solve(inputs, fidelity, threads)
-            solution.fields[1] *= 1e300
+            solution.fields[1:] *= 1e300
             return solution
 
     shard = generation.solve_chunk(Huge(), plan, [0, 1])
@@ -374,3 +374,26 @@ def test_the_manifest_says_what_is_being_made(screened, tmp_path):
     check = subprocess.run(["sha256sum", "-c", "checksums.txt"], cwd=folder, capture_output=True)
     assert check.returncode == 0
     assert shards._finished(folder, 5) == {0}
+
+
+def test_a_problem_that_the_workers_cannot_import_is_told_and_waits_for_nobody(tmp_path):
+    script = """
+import sys
+if __name__ == "__main__":
+    sys.path.insert(0, "hidden")
+    import theirs
+    from sobolev.datasets.generation import generate
+    sys.path.pop(0)
+    theirs.Theirs.__module__ = "gone"
+    sys.modules["gone"] = theirs
+    generate(theirs.Theirs(), 4, 8, 0, "x.h5", workers=2, chunk=2)
+"""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "theirs.py").write_text(
+        "from sobolev.datasets.problems.darcy import Darcy\nclass Theirs(Darcy): pass\n"
+    )
+    (tmp_path / "main.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert "the workers cannot import the problem" in done.stderr

@@ -141,7 +141,7 @@ def test_flags_override_the_file(tmp_path, monkeypatch):
     assert run(*words) == 0
     with h5py.File("d.h5") as file:
         assert file["inputs/a"].shape == (2, 8, 8)
-        assert "lognormal" in file.attrs["problem_config"]
+        assert b"lognormal" in file.attrs["problem_config"]
 
 
 @pytest.mark.parametrize("kind", ["truncated", "foreign", "flipped", "text"])
