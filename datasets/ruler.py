@@ -24,13 +24,14 @@ import numpy as np
 from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
+from ..geometry.norms import Kind as NormKind
 from ..geometry.norms import norm
 from .problem import Draw, Fidelity, Problem
 
 Kind = Literal["classical", "surrogate"]
 Inputs = Mapping[str, np.ndarray]
 Progress = Callable[[int, int, str], None]
-METRICS = ("L2", "H1", "Linf")
+METRICS: tuple[NormKind, ...] = ("L2", "H1", "Linf")
 BATCHES = (1, 4, 16, 64)
 
 
@@ -115,7 +116,7 @@ def relative_errors(prediction: np.ndarray, truth: np.ndarray, grid: Grid) -> di
 
     Frames count together: root of the summed squares for L2 and H1, the largest for Linf.
     """
-    result = {}
+    result: dict[str, np.ndarray] = {}
     for metric in METRICS:
         off = np.asarray(norm(prediction - truth, grid, metric))
         size = np.asarray(norm(truth, grid, metric))

@@ -297,8 +297,8 @@ def print_table(facts: Mapping[str, Any]) -> None:
         f"{facts['threads']} threads",
     )
     for column in ("surrogate", "error", "ms", "classical", "error", "ms", "ratio", "N*"):
-        side = "left" if column in ("surrogate", "classical") else "right"
-        table.add_column(column, justify=side, no_wrap=True)
+        named = column in ("surrogate", "classical")
+        table.add_column(column, justify="left" if named else "right", no_wrap=True)
     for row in facts["break_even"]:
         if row["metric"] == "L2" and row["mode"] == "best":
             table.add_row(

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 CLASSICAL = "#444444"
 METRIC_NAMES = {"L2": "relative L2", "H1": "relative H1", "Linf": "relative max"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -90,8 +90,8 @@ def _image(
     high: float | None = None,
 ) -> None:
     image = axes.imshow(
-        values.T, origin="lower", extent=tuple(extent), cmap=colormap, vmin=low, vmax=high,
-        interpolation="nearest",
+        values.T, origin="lower", extent=(extent[0], extent[1], extent[2], extent[3]),
+        cmap=colormap, vmin=low, vmax=high, interpolation="nearest",
     )  # fmt: skip
     axes.set_title(title)
     axes.grid(False)

@@ -149,7 +149,8 @@ def test_a_resolution_that_cannot_carry_the_step_is_reported():
 
 @pytest.mark.parametrize(
     "config",
-    [{"viscosity_min": -1.0}, {"viscosity_min": 0.3, "viscosity_max": 0.2}, {"horizon": math.nan}, {"frames": 1},
+    [{"viscosity_min": -1.0}, {"viscosity_min": 0.3, "viscosity_max": 0.2},
+     {"horizon": math.nan}, {"frames": 1},
      {"left": 2.0}, {"initial": "square"}, {"right": math.inf}],
 )  # fmt: skip
 def test_bad_parameters_are_refused(config):

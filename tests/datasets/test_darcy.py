@@ -115,7 +115,9 @@ def test_the_same_sample_on_every_grid():
 
 def test_both_phases_and_their_values():
     problem = Darcy(low=1.0, high=7.0, constant_mode=False)
-    inputs = problem.evaluate_batch([problem.draw_sample(0, i) for i in range(20)], problem.grid(16))
+    inputs = problem.evaluate_batch(
+        [problem.draw_sample(0, i) for i in range(20)], problem.grid(16)
+    )
     assert set(np.unique(inputs["a"])) == {1.0, 7.0}
     assert abs((inputs["a"] == 7.0).mean() - 0.5) < 0.15
 
