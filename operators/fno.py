@@ -95,10 +95,12 @@ class ChannelNetwork(PointwiseNetwork):
     def forward(  # type: ignore[override]
         self, q: Tensor, p: Tensor, first: bool, last: bool
     ) -> Tensor:
-        def function(q: Tensor, p: Tensor, *parameters: Tensor) -> Tensor:
+        def function(
+            q: Tensor, p: Tensor, *parameters: Tensor, out: Tensor | None = None
+        ) -> Tensor:
             *layers, gate = parameters
             y = two_layers(q if last else F.gelu(q), *layers)
-            return torch.addcmul(y, p if first else F.gelu(p), gate)
+            return torch.addcmul(y, p if first else F.gelu(p), gate, out=out)
 
         return self.evaluate(function, q, p, extra=(self.gate,))
 

@@ -2,83 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHUNK = 1 << 18
-"""Numbers of a middle layer worked on at once, 1 MiB in float32: a chunk stays in the cache."""
+CHUNK = 1 << 19
+"""Numbers of a middle layer worked on at once, 2 MiB in float32: a chunk stays in the cache."""
 
 
-def two_layers(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-    """w2 gelu(w1 x + b1) + b2 on the last axis of x (points, channels)."""
-    return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
+def two_layers(
+    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, out: Tensor | None = None
+) -> Tensor:
+    """w2 gelu(w1 x + b1) + b2 on the last axis of x (points, channels); `out`: without gradient."""
+    if torch.is_grad_enabled():
+        return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
+    # In place, and the bias after the product: addmm would first copy it to every row.
+    middle = torch.ops.aten.gelu_(torch.mm(x, w1.T).add_(b1))
+    return torch.mm(middle, w2.T, out=out).add_(b2)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How a pointwise function(*fields, *parameters, out=None) is evaluated in chunks.
+
+    fields : how many of its arguments are (points, channels) and are cut
+    points : in a chunk; outputs : channels of the result
+    """
+
+    function: Callable[..., Tensor]
+    fields: int
+    points: int
+    outputs: int
+
+    def chunks(self, count: int) -> list[slice]:
+        return [slice(i, i + self.points) for i in range(0, count, self.points)]
+
+    def part(self, tensors: Sequence[Tensor], chunk: slice) -> list[Tensor]:
+        return [t[chunk] if i < self.fields else t for i, t in enumerate(tensors)]
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """Without gradient."""
+        y = tensors[0].new_empty(len(tensors[0]), self.outputs)
+        for chunk in self.chunks(len(y)):
+            self.function(*self.part(tensors, chunk), out=y[chunk])
+        return y
+
+    def backward(
+        self, gradient: Tensor, tensors: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the wanted tensors, each chunk computed again."""
+        total = [torch.zeros_like(t) if w else None for t, w in zip(tensors, wanted, strict=True)]
+        for chunk in self.chunks(len(gradient)):
+            part = [
+                t.detach().requires_grad_(w)
+                for t, w in zip(self.part(tensors, chunk), wanted, strict=True)
+            ]
+            with torch.enable_grad():
+                y = self.function(*part)
+            for i, found in _gradients(y, part, wanted, gradient[chunk], create_graph=False):
+                whole = total[i]
+                assert whole is not None
+                if i < self.fields:
+                    whole[chunk] = found
+                else:
+                    whole += found
+        return total
+
+
+def _gradients(
+    y: Tensor, tensors: Sequence[Tensor], wanted: Sequence[bool], gradient: Tensor,
+    create_graph: bool,
+) -> Iterator[tuple[int, Tensor]]:  # fmt: skip
+    """Positions and gradients of the wanted tensors."""
+    places = [i for i, w in enumerate(wanted) if w]
+    leaves = [tensors[i] for i in places]
+    found = torch.autograd.grad(y, leaves, gradient, create_graph=create_graph)
+    return zip(places, found, strict=True)
 
 
 class _Chunked(torch.autograd.Function):
-    """A pointwise function chunk by chunk; the backward pass computes each chunk again.
-
-    function(*fields, *parameters): the first `fields` tensors are (points, channels) and are cut.
-    """
+    """A pointwise function in chunks, of which only its arguments are kept."""
 
     @staticmethod
-    def forward(
-        ctx: Any, function: Callable[..., Tensor], points: int, fields: int, *tensors: Tensor
-    ) -> Tensor:
-        ctx.function, ctx.points, ctx.fields = function, points, fields
+    def forward(ctx: Any, cut: _Cut, *tensors: Tensor) -> Tensor:
+        ctx.cut = cut
         ctx.save_for_backward(*tensors)
-        parts = zip(*(t.split(points) for t in tensors[:fields]), strict=True)
-        return torch.cat([function(*part, *tensors[fields:]) for part in parts])
+        return cut.forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), tensors = gradients, ctx.saved_tensors
-        wanted = ctx.needs_input_grad[3:]
-        if torch.is_grad_enabled():  # create_graph: at once, to be differentiated again
-            y = ctx.function(*tensors)
-            inputs = [t for t, needed in zip(tensors, wanted, strict=True) if needed]
-            found = iter(torch.autograd.grad(y, inputs, gradient, create_graph=True))
-            return (None, None, None, *(next(found) if needed else None for needed in wanted))
-        fields = ctx.fields
-        leaves = [t.detach().requires_grad_(w) for t, w in zip(tensors, wanted, strict=True)]
-        total: list[Tensor | None] = [
-            (torch.empty_like(t) if i < fields else torch.zeros_like(t)) if w else None
-            for i, (t, w) in enumerate(zip(tensors, wanted, strict=True))
-        ]
-        for start in range(0, len(tensors[0]), ctx.points):
-            here = slice(start, start + ctx.points)
-            part = [t[here].detach().requires_grad_(w) for t, w in
-                    zip(tensors[:fields], wanted, strict=False)] + leaves[fields:]  # fmt: skip
-            with torch.enable_grad():
-                y = ctx.function(*part)
-            needed = [i for i, w in enumerate(wanted) if w]
-            found = iter(torch.autograd.grad(y, [part[i] for i in needed], gradient[here]))
-            for i, value in zip(needed, found, strict=True):
-                whole = total[i]
-                assert whole is not None
-                if i < fields:
-                    whole[here] = value
-                else:
-                    whole += value
-        return (None, None, None, *total)
-
-
-def chunked(function: Callable[..., Tensor], hidden: int, fields: int, *tensors: Tensor) -> Tensor:
-    """function(*tensors), where the first `fields` tensors are (points, channels), in chunks.
-
-    hidden : width of its middle layer, from which the size of a chunk follows
-    Any number of backward passes works; not forward-mode differentiation or `torch.func`.
-    """
-    return _Chunked.apply(function, max(1, CHUNK // hidden), fields, *tensors)
+        tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        if not torch.is_grad_enabled():
+            return (None, *ctx.cut.backward(gradients[0], tensors, wanted))
+        # create_graph: in one piece, to be differentiated again
+        result: list[Tensor | None] = [None] * len(tensors)
+        y = ctx.cut.function(*tensors)
+        for i, found in _gradients(y, tensors, wanted, gradients[0], create_graph=True):
+            result[i] = found
+        return (None, *result)
 
 
 class PointwiseNetwork(nn.Module):
     """Linear, GELU, linear on the last axis: (..., inputs) -> (..., outputs).
 
-    fused : in chunks, without keeping the middle layer; False: plain operations
+    fused : in chunks, without keeping the middle layer, for any number of backward passes; False:
+        plain operations, which forward-mode differentiation and `torch.func` know, too
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int, fused: bool = True) -> None:
@@ -93,11 +125,16 @@ class PointwiseNetwork(nn.Module):
     def evaluate(
         self, function: Callable[..., Tensor], *fields: Tensor, extra: tuple[Tensor, ...] = ()
     ) -> Tensor:
-        """function(*fields, weight, bias, weight, bias, *extra) at every point of the fields."""
+        """function(*fields, weight, bias, weight, bias, *extra, out=None) at every point."""
         flat = [x.reshape(-1, x.shape[-1]) for x in fields]
         layers = (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
         if self.fused and not torch.is_autocast_enabled(fields[0].device.type):
-            y = chunked(function, self.first.out_features, len(flat), *flat, *layers, *extra)
+            points = max(1, CHUNK // self.first.out_features)
+            cut = _Cut(function, len(flat), points, self.second.out_features)
+            if torch.is_grad_enabled():
+                y = _Chunked.apply(cut, *flat, *layers, *extra)
+            else:
+                y = cut.forward(*flat, *layers, *extra)
         else:
             y = function(*flat, *layers, *extra)
         return y.view(*fields[0].shape[:-1], -1)
