@@ -206,15 +206,19 @@ def measure(case: Case, with_peer: bool, seconds: float) -> list[Row]:
 
 
 def memory_of(case: Case, method: str, kind: str) -> float:
-    """Peak MB of three calls over what the process held with everything imported."""
-    if method == PEER:
-        peer_network(Case("", (8,) * len(case.shape), 2, 4, case.channel_mlp))
-    start_peak()
-    before = peak_memory()
+    """Peak MB of three calls over what the process held after a call of a tiny network.
+
+    The tiny one loads what a first call loads: libraries, threads, compiled kernels.
+    """
     ours = method == "sobolev"
-    trainer = Trainer(case, our_network(case) if ours else peer_network(case), ours)
-    for _ in range(3):
-        getattr(trainer, kind)()
+    tiny = Case("", (8,) * len(case.shape), 2, 4, case.channel_mlp, 2)
+    before = 0.0
+    for size in (tiny, case):
+        start_peak()
+        before = peak_memory()
+        trainer = Trainer(size, our_network(size) if ours else peer_network(size), ours)
+        for _ in range(3):
+            getattr(trainer, kind)()
     return peak_memory() - before
 
 
