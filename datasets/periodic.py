@@ -108,7 +108,7 @@ class PeriodicProblem(Problem):
         )
 
     def reference_fidelity(self) -> Fidelity:
-        return Fidelity(2 * self.data_fidelity(32, 1e-10).resolution, 1e-10)
+        return Fidelity(2 * self.data_fidelity(32, 1e-8).resolution, 1e-9)
 
     def truth_checks(
         self,

@@ -37,9 +37,10 @@ def percent(value: float) -> str:
 
 
 def headline(facts: Facts) -> dict[str, str]:
-    """The main figure of one benchmark: its best surrogate, and when it pays."""
+    """The main figure of one benchmark: its first surrogate, and when it pays."""
+    name = facts["surrogates"][0]["name"]
     found = [r for r in facts["break_even"] if r["metric"] == "L2" and r["mode"] == "best"]
-    best = min(found, key=lambda row: row["surrogate_error"])
+    best = next(row for row in found if row["surrogate"] == name)
     verdict = best["verdict"]
     pays = "never pays for itself" if verdict == "never" else f"pays after {verdict} solves"
     ratio = best["ratio"]
