@@ -91,6 +91,8 @@ class BreakEven:
     ratio: classical seconds over surrogate seconds, above 1 where the surrogate is faster.
     count: N* = setup / (classical - surrogate) solves pay for the set-up; inf is 'never'.
     beyond: no setting of the ladder was as accurate, so the reference stands in.
+    below: less accurate than the coarsest setting of the ladder. A classical solver that bad would
+    be cheaper still, so such a surrogate never pays, however fast it is.
     """
 
     surrogate: str
@@ -104,6 +106,7 @@ class BreakEven:
     ratio: float
     count: float
     beyond: bool
+    below: bool
 
     @property
     def verdict(self) -> str:
@@ -252,16 +255,20 @@ def break_even(
         wanted = surrogate.errors[metric]
         if not math.isfinite(wanted):
             raise InputError(f"the error of '{surrogate.name}' is {wanted}; nothing to compare")
+        errors = [row.errors[metric] for row in classical if math.isfinite(row.errors[metric])]
+        below = bool(errors) and wanted > max(errors)
         enough = [row for row in classical if row.errors[metric] <= wanted]
         if not enough and reference is None:
             continue
         match = min(enough, key=lambda row: row.at(mode)[1]) if enough else reference
         assert match is not None
-        result.append(_compare(surrogate, match, metric, mode, beyond=not enough))
+        result.append(_compare(surrogate, match, metric, mode, not enough, below))
     return result
 
 
-def _compare(surrogate: Row, classical: Row, metric: str, mode: str, beyond: bool) -> BreakEven:
+def _compare(
+    surrogate: Row, classical: Row, metric: str, mode: str, beyond: bool, below: bool
+) -> BreakEven:
     ours, theirs = surrogate.at(mode)[1], classical.at(mode)[1]
     saved = theirs - ours
     return BreakEven(
@@ -274,8 +281,9 @@ def _compare(surrogate: Row, classical: Row, metric: str, mode: str, beyond: boo
         surrogate_seconds=ours,
         classical_seconds=theirs,
         ratio=theirs / ours,
-        count=surrogate.setup_seconds / saved if saved > 0 else math.inf,
+        count=surrogate.setup_seconds / saved if saved > 0 and not below else math.inf,
         beyond=beyond,
+        below=below,
     )
 
 

@@ -69,6 +69,18 @@ def test_a_surrogate_worse_than_the_coarsest_setting_never_pays(darcy):
         assert math.isinf(found.count)
 
 
+def test_worse_than_the_coarsest_setting_is_never_however_fast():
+    rows = [
+        row("coarsest", "classical", 0.1, {1: 1.0}),
+        row("fine", "classical", 0.01, {1: 9.0}),
+        row("net", "surrogate", 0.5, {1: 1e-6}, setup=1.0),
+    ]
+    (found,) = break_even(rows)
+    assert (found.below, found.verdict) == (True, "never")
+    (found,) = break_even([*rows[:2], row("net", "surrogate", 0.1, {1: 1e-6}, setup=1.0)])
+    assert (found.below, found.verdict) == (False, "2")
+
+
 def test_a_fast_and_accurate_surrogate_pays_after_setup_over_saving():
     rows = [
         row("coarse", "classical", 0.1, {1: 0.1}),
