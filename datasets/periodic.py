@@ -102,9 +102,11 @@ class PeriodicProblem(Problem):
     def ladder(self) -> tuple[Fidelity, ...]:
         """Coarse grids with few steps, up to a grid that resolves."""
         finest = self.data_fidelity(32, 1e-6).resolution
-        sizes = [n for n in (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if n < finest]
+        sizes = [n for n in (16, 24, 32, 48, 64, 96, 128, 256, 512) if n < finest]
         return tuple(
-            Fidelity(n, steps=steps) for n in (*sizes, finest) for steps in (8, 12, 16, 24, 32, 64)
+            Fidelity(n, steps=steps)
+            for n in (*sizes, finest)
+            for steps in (4, 6, 8, 12, 16, 32, 64)
         )
 
     def reference_fidelity(self) -> Fidelity:

@@ -63,8 +63,9 @@ class BenchmarkConfig:
     """inputs on which errors are measured; a PINN's benchmark has its one"""
     seed: int = 1000
     """seed of the inputs; another one than the training data's"""
-    threads: int = 0
-    """threads of both sides; 0 for all cores"""
+    threads: int = 1
+    """threads of both sides; 0 for all cores. On a busy machine several threads wait for the
+    slowest, which hurts small networks most"""
     repeats: int = 5
     """timing rounds after the one that warms up"""
     finer: bool = True

@@ -133,6 +133,9 @@ def spectrum(
     axes.loglog(*_positive(*truth), color=CLASSICAL, lw=2, label="truth")
     for name, (k, energy) in errors.items():
         axes.loglog(*_positive(k, energy), color=tint[name], lw=1.2, label=f"error of {name}")
+    # Below rounding of the largest there is nothing to see.
+    highest = float(np.max(truth[1]))
+    axes.set_ylim(max(axes.get_ylim()[0], 1e-17 * highest), None)
     axes.set_xlabel("wave number |k|")
     axes.set_ylabel("energy")
     axes.legend(fontsize=7)

@@ -68,17 +68,16 @@ def break_even_rows(facts: Facts) -> list[dict[str, Any]]:
         result.append(
             {
                 "surrogate": row["surrogate"],
-                "batch": own[row["mode"]]["batch"] if row["mode"] == "single" else
-                f"best ({own['best']['batch']})",
+                "batch": own[row["mode"]]["batch"],
                 "surrogate_error": percent(row["surrogate_error"]),
                 "surrogate_ms": short(1e3 * row["surrogate_seconds"]),
                 "classical": row["classical"].removeprefix(solver_name(facts)),
                 "classical_error": "0" if row["beyond"] else percent(row["classical_error"]),
                 "classical_ms": short(1e3 * row["classical_seconds"]),
                 "ratio": short(row["ratio"]),
-                "setup": short(own["setup_seconds"]),
                 "verdict": row["verdict"],
                 "beyond": row["beyond"],
+                "below": row["below"],
             }
         )  # fmt: skip
     return result
@@ -90,7 +89,7 @@ def all_rows(facts: Facts) -> list[dict[str, Any]]:
     return [
         {
             "kind": row["kind"],
-            "name": row["name"],
+            "name": row["name"].removeprefix(f"{solver_name(facts)} "),
             "errors": [
                 f"{short(row['errors'][m])} ({short(row['worst'][m])})" for m in row["errors"]
             ],
@@ -121,7 +120,8 @@ def pictures(facts: Facts, arrays: Arrays) -> list[dict[str, str]]:
         if name.startswith("answer_") and " at " not in name
     }
     result = [_fields(facts, arrays, answers), _spectra(arrays)]
-    logs = {s["name"]: s["log"] for s in facts["surrogates"] if s.get("log")}
+    curves = {s["name"]: s.get("log", {}) for s in facts["surrogates"]}
+    logs = {name: log for name, log in curves.items() if len(log.get("seconds", ())) > 1}
     if logs:
         caption = "Training: losses and errors on held-out data by seconds."
         figure = figures.training(logs, "seconds")
@@ -181,6 +181,7 @@ def section(facts: Facts, arrays: Arrays) -> dict[str, Any]:
         "solver": solver_name(facts),
         "break_even": rows,
         "any_beyond": any(row["beyond"] for row in rows),
+        "any_below": any(row["below"] for row in rows),
         "uncertainty": "The truth differs from the same solver at half its resolution by "
         f"{percent(facts['uncertainty'])}.",
         "work_precision": work,
