@@ -42,23 +42,24 @@ class AutogradCalculus(Calculus):
         key = (id(u), name)
         if key in self._memory:
             return self._memory[key][1]
-        points = self.points[name]
         if u.is_complex():
             raise InputError("expected real unknowns, got complex ones; write two real ones")
         if u.requires_grad:
-            (slope,) = torch.autograd.grad(
-                u, points, torch.ones_like(u), create_graph=True, allow_unused=True
-            )
+            # One backward pass serves every coordinate; the others are remembered.
+            slopes = torch.autograd.grad(
+                u, list(self.points.values()), torch.ones_like(u), create_graph=True,
+                allow_unused=True,
+            )  # fmt: skip
         elif u.numel() == 1 or id(u) in self._derived:
-            slope = None
+            slopes = (None,) * len(self.points)
         else:
             # A silent zero here would drop a term of the equation.
             raise InputError(
                 f"expected a function of '{name}' to differentiate, got values without a graph"
                 " to it; compute the field from the coordinates"
             )
-        if slope is None:
-            slope = torch.zeros_like(points)
-        self._memory[key] = (u, slope)
-        self._derived[id(slope)] = slope
-        return slope
+        for (other, points), slope in zip(self.points.items(), slopes, strict=True):
+            slope = torch.zeros_like(points) if slope is None else slope
+            self._memory[id(u), other] = (u, slope)
+            self._derived[id(slope)] = slope
+        return self._memory[key][1]
