@@ -48,6 +48,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument("--quick", action="store_true", help="fewer cases, under a minute")
     result.add_argument("--json", type=Path, metavar="FILE", help="write the rows here")
+    result.add_argument("--threads", type=int, default=0, help="0: as many as torch takes")
     result.add_argument(
         "--allocator", choices=("system", "tuned"), default="system",
         help="tuned: glibc keeps freed memory, for all methods alike",
