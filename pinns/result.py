@@ -20,11 +20,12 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
-from .checkpoint import write_atomically
+from ..operators.checkpoint import write_atomically
 from .config import PINNConfig
 from .networks import MLP, Coordinates, HardInitial
 from .statement import Statement
 
+CHECKPOINT_SCHEMA = "sobolev-pinn-checkpoint-1"
 WEIGHTS, CONFIG, HISTORY, CHECKPOINT = (
     "weights.safetensors", "config.json", "history.csv", "checkpoint.safetensors",
 )  # fmt: skip

@@ -13,11 +13,18 @@ from torch import Tensor
 
 from ..geometry.errors import InputError
 from ..geometry.function import Function
-from .checkpoint import load_state, save_state
+from ..operators.checkpoint import load_state, save_state
 from .config import PINNConfig
 from .lbfgs import ITERATIONS, NOT_FINITE, Evaluate
 from .objective import Objective, Term, add_conditions
-from .result import CHECKPOINT, PINNResult, build_field, relative_error, write_history
+from .result import (
+    CHECKPOINT,
+    CHECKPOINT_SCHEMA,
+    PINNResult,
+    build_field,
+    relative_error,
+    write_history,
+)
 from .samplers import Sampler, Sobol
 from .statement import Statement
 from .weights import Weighting
@@ -128,7 +135,7 @@ class Run:
 
     def start(self, resume: bool) -> None:
         if resume and self.folder is not None:
-            self.load_state(load_state(self.folder / CHECKPOINT))
+            self.load_state(load_state(self.folder / CHECKPOINT, CHECKPOINT_SCHEMA))
             return
         self.place(self.sampler.draw(self.config.points, len(self.statement.coordinates)))
         self.objective.check(self.objective.terms["equation"].points)
@@ -201,7 +208,7 @@ class Run:
     def checkpoint(self) -> None:
         if self.folder is None:
             return
-        save_state(self.folder / CHECKPOINT, self.state())
+        save_state(self.folder / CHECKPOINT, CHECKPOINT_SCHEMA, self.state())
         write_history(self.folder, self.columns, self.rows)
 
     def state(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from sobolev.geometry.errors import InputError
-from sobolev.pinns.checkpoint import load_state, save_state
+from sobolev.operators.checkpoint import load_state, save_state
 
 STATE = {
     "a": {"b": {"x": torch.randn(7, dtype=torch.float64)}, "n": 3, "none": None},
@@ -18,8 +18,8 @@ STATE = {
 
 
 def test_round_trip(tmp_path):
-    save_state(tmp_path / "c", STATE)
-    back = load_state(tmp_path / "c")
+    save_state(tmp_path / "c", "ours-1", STATE)
+    back = load_state(tmp_path / "c", "ours-1")
     assert torch.equal(back["a"]["b"]["x"], STATE["a"]["b"]["x"])
     assert torch.equal(back["bytes"], STATE["bytes"])
     assert (back["third"], back["rows"]) == (STATE["third"], STATE["rows"])
@@ -30,11 +30,11 @@ def test_round_trip(tmp_path):
 def test_refuses(tmp_path):
     path = tmp_path / "c"
     with pytest.raises(InputError, match="found none"):
-        load_state(path)
-    save_state(path, STATE)
+        load_state(path, "ours-1")
+    save_state(path, "ours-1", STATE)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match="could not read"):
-        load_state(path)
+    with pytest.raises(InputError, match="damaged"):
+        load_state(path, "ours-1")
     save_file({"x": torch.zeros(2)}, path)
-    with pytest.raises(InputError, match="another file"):
-        load_state(path)
+    with pytest.raises(InputError, match="expected the schema ours-1"):
+        load_state(path, "ours-1")
