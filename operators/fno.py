@@ -13,7 +13,7 @@ from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 from .architecture import Architecture
 from .config import require
-from .pointwise import PointwiseNetwork, two_layers
+from .pointwise import PointwiseNetwork, gelu, two_layers
 from .spectral import SpectralConvolution
 
 
@@ -65,9 +65,11 @@ class FNOConfig:
 
 
 class FourierLayer(nn.Module):
-    """p -> W x + K x with x = gelu(p), K the spectral convolution: the activation comes first.
+    """W x + K x, K the spectral convolution, and what stands between two such layers.
 
-    Then, optionally, a two-layer network with a gated skip: q -> M(gelu(q)) + gate x.
+    Without a channel network the result is not activated: the next layer's convolution does so
+    first, x = gelu(p), which spares it a tensor of the size of x. With one, the result is
+    gelu(M(gelu(q)) + gate x) for q = W x + K x.
     """
 
     def __init__(self, config: FNOConfig, modes: tuple[int, ...]) -> None:
@@ -79,30 +81,33 @@ class FourierLayer(nn.Module):
         if config.channel_mlp:
             self.network = ChannelNetwork(width, max(1, width // 2), config.fused)
 
-    def forward(self, p: Tensor, first: bool, last: bool) -> Tensor:
-        """first: p is the lifted input, not activated; last: nothing is activated before M."""
-        q = self.convolution(p, self.skip.weight, activate=not first)
-        return q if self.network is None else self.network(q, p, first, last)
+    def forward(self, x: Tensor, first: bool, last: bool) -> Tensor:
+        """first: x is the lifted input, not activated; last: nor is the result, nor q."""
+        if self.network is None:
+            return self.convolution(x, self.skip.weight, activate=not first)
+        return self.network(self.convolution(x, self.skip.weight), x, last)
 
 
 class ChannelNetwork(PointwiseNetwork):
-    """M(gelu(q)) + gate gelu(p), the activations left out where told."""
+    """gelu(M(gelu(q)) + gate x), M of two layers; both outer activations left out in the last."""
 
     def __init__(self, width: int, hidden: int, fused: bool) -> None:
         super().__init__(width, hidden, width, fused)
         self.gate = nn.Parameter(torch.ones(width))
 
-    def forward(  # type: ignore[override]
-        self, q: Tensor, p: Tensor, first: bool, last: bool
-    ) -> Tensor:
-        def function(
-            q: Tensor, p: Tensor, *parameters: Tensor, out: Tensor | None = None
-        ) -> Tensor:
-            *layers, gate = parameters
-            y = two_layers(q if last else F.gelu(q), *layers)
-            return torch.addcmul(y, p if first else F.gelu(p), gate, out=out)
+    def forward(self, q: Tensor, x: Tensor, last: bool) -> Tensor:  # type: ignore[override]
+        return self.evaluate(gated if last else activated, q, x, extra=(self.gate,))
 
-        return self.evaluate(function, q, p, extra=(self.gate,))
+
+def gated(q: Tensor, x: Tensor, *parameters: Tensor, out: Tensor | None = None) -> Tensor:
+    """M(q) + gate x; the gate is the last parameter."""
+    *layers, gate = parameters
+    return torch.addcmul(two_layers(q, *layers), x, gate, out=out)
+
+
+def activated(q: Tensor, x: Tensor, *parameters: Tensor, out: Tensor | None = None) -> Tensor:
+    """gelu(M(gelu(q)) + gate x)."""
+    return gelu(gated(F.gelu(q), x, *parameters, out=out))
 
 
 class FNO(nn.Module):

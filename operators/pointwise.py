@@ -14,6 +14,11 @@ CHUNK = 1 << 19
 """Numbers of a middle layer worked on at once, 2 MiB in float32: a chunk stays in the cache."""
 
 
+def gelu(x: Tensor) -> Tensor:
+    """GELU; in place where no gradient is recorded, so x must be an intermediate result."""
+    return F.gelu(x) if torch.is_grad_enabled() else torch.ops.aten.gelu_(x)
+
+
 def two_layers(
     x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, out: Tensor | None = None
 ) -> Tensor:
@@ -21,7 +26,7 @@ def two_layers(
     if torch.is_grad_enabled():
         return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
     # In place, and the bias after the product: addmm would first copy it to every row.
-    middle = torch.ops.aten.gelu_(torch.mm(x, w1.T).add_(b1))
+    middle = gelu(torch.mm(x, w1.T).add_(b1))
     return torch.mm(middle, w2.T, out=out).add_(b2)
 
 

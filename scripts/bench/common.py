@@ -105,6 +105,18 @@ def measured_memory(*arguments: str) -> float:
     return float(done.stdout.split()[-1])
 
 
+def measured_rows(given: argparse.Namespace, *arguments: str) -> list[Row]:
+    """The rows that this script prints as JSON when it is run with `arguments`."""
+    common = ["--threads", str(given.threads), "--allocator", given.allocator]
+    command = [sys.executable, sys.argv[0], *common, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [Row(**row) for row in json.loads(done.stdout)]
+
+
+def rows_to_json(rows: Sequence[Row]) -> str:
+    return json.dumps([asdict(row) for row in rows])
+
+
 def report(rows: Sequence[Row], given: argparse.Namespace, **facts: Any) -> None:
     """Print the table of ratios and write the JSON file."""
     print_table(rows)

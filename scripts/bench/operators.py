@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib.util
+import math
 import sys
 import types
 import warnings
@@ -27,9 +28,11 @@ from common import (
     Row,
     interleaved,
     measured_memory,
+    measured_rows,
     parser,
     peak_memory,
     report,
+    rows_to_json,
     start_peak,
     with_allocator,
 )
@@ -189,28 +192,26 @@ class Trainer:
             self.model(self.x)
 
 
-def trainers(case: Case, with_peer: bool) -> tuple[dict[str, Trainer], dict[str, float]]:
-    """Both sides with the same weights, and their errors."""
+def measure(case: Case, with_peer: bool, seconds: float) -> list[Row]:
+    """Rows of the training step and of inference. Errors last: they disturb the allocator."""
     torch.manual_seed(0)
     ours = our_network(case)
-    if not with_peer:
-        return {"sobolev": Trainer(case, ours, True)}, {"sobolev": float("nan")}
-    peer = peer_network(case)
-    off = dict(zip(("sobolev", PEER), errors(case, ours, peer), strict=True))
-    return {"sobolev": Trainer(case, ours, True), PEER: Trainer(case, peer, False)}, off
-
-
-def measure(case: Case, with_peer: bool, seconds: float) -> list[Row]:
-    """Rows of the training step and of inference."""
-    sides, off = trainers(case, with_peer)
-    rows = []
-    for kind in ("step", "infer"):
-        times = interleaved({name: getattr(t, kind) for name, t in sides.items()}, seconds)
-        for name, taken in times.items():
-            memory = measured_memory("--memory", case.name, name, kind)
-            ours = name == "sobolev"
-            rows.append(Row(f"{case.name}-{kind}", name, ours, taken, off[name], memory))
-    return rows
+    sides, off = {"sobolev": Trainer(case, ours, True)}, {"sobolev": math.nan}
+    if with_peer:
+        peer = peer_network(case)
+        sides[PEER] = Trainer(case, peer, False)
+    times = {
+        kind: interleaved({name: getattr(t, kind) for name, t in sides.items()}, seconds)
+        for kind in ("step", "infer")
+    }
+    if with_peer:
+        off = dict(zip((*sides,), errors(case, ours, peer), strict=True))
+    return [
+        Row(f"{case.name}-{kind}", name, name == "sobolev", taken, off[name],
+            measured_memory("--memory", case.name, name, kind))
+        for kind, found in times.items()
+        for name, taken in found.items()
+    ]  # fmt: skip
 
 
 def memory_of(case: Case, method: str, kind: str) -> float:
@@ -234,6 +235,7 @@ def main() -> int:
     options = parser(__doc__ or "")
     options.formatter_class = argparse.RawDescriptionHelpFormatter
     options.add_argument("--memory", nargs=3, help=argparse.SUPPRESS)
+    options.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
     given = options.parse_args()
     with_allocator(given.allocator)
     if given.threads:
@@ -244,11 +246,17 @@ def main() -> int:
         return 0
     with_peer = importlib.util.find_spec("neuralop") is not None
     if not with_peer:
-        print(f"{PEER} is not installed: only our own rows; pip install 'sobolev[bench]'")
+        missing = f"{PEER} is not installed: only our own rows; pip install 'sobolev[bench]'"
+        print(missing, file=sys.stderr)
+    if given.case:
+        case, seconds = next(c for c in CASES if c.name == given.case[0]), float(given.case[1])
+        print(rows_to_json(measure(case, with_peer, seconds)))
+        return 0
     rows: list[Row] = []
     for case in BARE[:2] if given.quick else CASES:
         print(f"measuring {case.name}", file=sys.stderr, flush=True)
-        rows += measure(case, with_peer, 3.0 if given.quick else 12.0)
+        # Each case in a process of its own: what glibc does depends on what was freed before.
+        rows += measured_rows(given, "--case", case.name, "2.5" if given.quick else "12")
     report(rows, given, threads=torch.get_num_threads())
     return 0
 
