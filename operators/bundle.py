@@ -102,7 +102,7 @@ def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def write(
     directory: Path, run: Run, outcome: Outcome, source: Source, facts: Mapping[str, Any]
 ) -> TrainingResult:
-    """Write weights, log and configuration, the latter last."""
+    """Write weights, log and configuration, the latter last; of several processes, one does."""
     from .training import TrainingResult
 
     weights = save({k: v.detach().cpu().contiguous() for k, v in outcome.state.items()})
@@ -126,6 +126,8 @@ def write(
         "facts": dict(facts),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
+    if not outcome.writes:
+        return result
     write_atomically(directory / WEIGHTS, weights)
     write_log(directory / LOG, outcome.log)
     write_atomically(directory / CONFIG, json.dumps(config, indent=2).encode())

@@ -49,6 +49,7 @@ class Outcome:
     test_error: float
     stopped: Any
     log: list[dict[str, Any]]
+    writes: bool = True  # of several processes, one does
 
 
 @dataclass
@@ -172,7 +173,7 @@ class Descent:
             at.loss_sum += self.step(rows) * len(rows)
             at.batch, at.step = at.batch + 1, at.step + 1
             at.seconds = time.perf_counter() - self.clock
-            if config.time_limit and at.seconds > config.time_limit:
+            if config.time_limit and self.fabric.broadcast(at.seconds > config.time_limit):
                 self.save()
                 return False
             if config.checkpoint_steps and at.step % config.checkpoint_steps == 0:
@@ -249,6 +250,7 @@ class Descent:
             relative_error(self.operator, self.source.test, size),
             stopped,
             at.log,
+            self.fabric.is_global_zero,
         )
 
     # --- checkpoints ----------------------------------------------------------------------
