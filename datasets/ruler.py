@@ -91,7 +91,7 @@ class BreakEven:
     ratio: classical seconds over surrogate seconds, above 1 where the surrogate is faster.
     count: N* = setup / (classical - surrogate) solves pay for the set-up; inf is 'never'.
     beyond: no setting of the ladder was as accurate, so the reference stands in.
-    below: less accurate than the coarsest setting of the ladder. A classical solver that bad would
+    below: less accurate than the cheapest setting of the ladder. A classical solver that bad would
     be cheaper still, so such a surrogate never pays, however fast it is.
     """
 
@@ -255,9 +255,11 @@ def break_even(
         wanted = surrogate.errors[metric]
         if not math.isfinite(wanted):
             raise InputError(f"the error of '{surrogate.name}' is {wanted}; nothing to compare")
-        errors = [row.errors[metric] for row in classical if math.isfinite(row.errors[metric])]
-        below = bool(errors) and wanted > max(errors)
-        enough = [row for row in classical if row.errors[metric] <= wanted]
+        # What did not blow up; the cheapest of it is the coarsest.
+        alive = [row for row in classical if math.isfinite(row.errors[metric])]
+        coarsest = min(alive, key=lambda row: row.at(mode)[1], default=None)
+        below = coarsest is not None and wanted > coarsest.errors[metric]
+        enough = [row for row in alive if row.errors[metric] <= wanted]
         if not enough and reference is None:
             continue
         match = min(enough, key=lambda row: row.at(mode)[1]) if enough else reference

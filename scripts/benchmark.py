@@ -295,7 +295,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
     table = Table(
         title=f"{facts['problem']}: surrogates beside the cheapest {solver} at least as accurate",
         caption="relative L2; milliseconds a solve at each side's best batch, "
-        f"{facts['threads']} threads",
+        f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}",
     )
     for column in ("surrogate", "error", "ms", "classical", "error", "ms", "ratio", "N*"):
         named = column in ("surrogate", "classical")
