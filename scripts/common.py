@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
@@ -24,6 +24,8 @@ set_parsing_settings(docstring_parse_attribute_docstrings=True)
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from sobolev.datasets.registry import Registry
+
 Config = TypeVar("Config", bound="DataclassInstance")
 Progress = Callable[[int, int, str], None]
 
@@ -32,7 +34,7 @@ class Parser(ArgumentParser):
     """A parser whose errors are one line and exit code 2; `--config FILE` reads YAML."""
 
     def __init__(self, command: str, description: str) -> None:
-        super().__init__(prog=f"sobolev {command}", description=description)
+        super().__init__(prog=f"sobolev {command}", description=description, allow_abbrev=False)
         self.add_argument("--config", action="config", help="YAML file; flags override it")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -124,17 +126,28 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB"
 
 
-def problem_options(parser: ArgumentParser, argv: Sequence[str]) -> None:
-    """Add the problem's name and, where it is given, the parameters of its distribution.
+def named_options(
+    parser: ArgumentParser,
+    argv: Sequence[str],
+    registry: Registry,
+    key: str,
+    config: Callable[[Any], type] = lambda entry: entry,
+) -> None:
+    """Add the positional `name` of a registry's entry and, once it is given, its options `--key.*`.
 
-    The name comes first, so that `sobolev generate darcy --help` shows what darcy offers.
-    Raises InputError for an unknown name.
+    So `sobolev generate darcy --help` shows what darcy offers. Raises InputError for an unknown
+    name in the first place.
     """
-    from sobolev.datasets.registry import problems
+    parser.add_argument("name", help=f"{registry.kind}: {', '.join(registry.names())}")
+    known = [word for word in argv if word in registry.names()]
+    if known or (argv and not argv[0].startswith("-")):
+        parser.add_class_arguments(config(registry.get(known[0] if known else argv[0])), key)
 
-    parser.add_argument("name", help=f"problem: {', '.join(problems.names())}")
-    if argv and not argv[0].startswith("-"):
-        parser.add_class_arguments(problems.get(argv[0]), "problem")
+
+def given_options(given: Namespace, key: str, registry: Registry) -> dict[str, Any]:
+    """The options that `named_options` added. Raises InputError for an unknown name."""
+    registry.get(given.name)
+    return given[key].as_dict()
 
 
 def options(config: type[Config], given: Namespace) -> Config:

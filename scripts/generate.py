@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sobolev.datasets.registry import make_problem
-from sobolev.scripts.common import Parser, guarded, options, problem_options, progress_bar
+from sobolev.datasets.registry import make_problem, problems
+from sobolev.scripts.common import (
+    Parser,
+    given_options,
+    guarded,
+    named_options,
+    options,
+    progress_bar,
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,12 @@ class GenerateConfig:
 def main(argv: Sequence[str]) -> int:
     """Generate, and say where the file is; exit code 1 where samples had to be left out."""
     parser = Parser("generate", __doc__ or "")
-    problem_options(parser, argv)
+    named_options(parser, argv, problems, "problem")
     parser.add_class_arguments(GenerateConfig)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     given = parser.parse_args(list(argv))
     config = options(GenerateConfig, given)
-    problem = make_problem(given.name, given.problem.as_dict())
+    problem = make_problem(given.name, given_options(given, "problem", problems))
     from sobolev.datasets.generation import generate
 
     keywords = asdict(config) | {

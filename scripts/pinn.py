@@ -17,11 +17,18 @@ from typing import Any
 import numpy as np
 
 from sobolev.datasets.problem import Problem
-from sobolev.datasets.registry import make_problem
+from sobolev.datasets.registry import make_problem, problems
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
-from sobolev.scripts.common import Parser, command_line, guarded, problem_options, progress_bar
+from sobolev.scripts.common import (
+    Parser,
+    command_line,
+    given_options,
+    guarded,
+    named_options,
+    progress_bar,
+)
 
 INSTANCE = "instance.json"
 
@@ -95,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
 
     recipes = {"quick": DEMO, "accurate": ACCURATE}
     parser = Parser("pinn", __doc__ or "")
-    problem_options(parser, argv)
+    named_options(parser, argv, problems, "problem")
     parser.add_argument("--output", type=str, default="", help="folder; PROBLEM-pinn if not given")
     parser.add_argument("--sample", type=int, default=0, help="number of the instance")
     parser.add_argument("--instance_seed", type=int, default=0, help="seed of the instance")
@@ -110,7 +117,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(list(argv))
     folder = Path(given.output or f"{given.name}-pinn")
     instance = Instance(
-        given.name, given.problem.as_dict(), given.instance_seed, given.sample,
+        given.name, given_options(given, "problem", problems), given.instance_seed, given.sample,
         command_line("pinn", argv),
     )  # fmt: skip
     problem, draw = instance.make()

@@ -216,6 +216,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("benchmarks", nargs="+", help="folders that `sobolev benchmark` wrote")
     parser.add_argument("--output", type=str, default="report", help="folder for index.html")
     parser.add_argument("--title", type=str, default="Sobolev report", help="of the page")
+    parser.add_argument(
+        "--picture", type=str, default="", help="PNG of the last benchmark's work and precision"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing page")
     given = parser.parse_args(list(argv))
     page = Path(given.output) / "index.html"
@@ -224,6 +227,10 @@ def main(argv: Sequence[str]) -> int:
     benchmarks = [load_benchmark(Path(folder)) for folder in given.benchmarks]
     page.parent.mkdir(parents=True, exist_ok=True)
     write_text(page, render(benchmarks, given.title, command_line("report", argv)))
+    if given.picture:
+        with figures.style():
+            figures.work_precision(benchmarks[-1][0]["rows"]).savefig(given.picture, dpi=130)
+        print(f"picture: {given.picture}")
     print(f"report: {page}")
     return 0
 

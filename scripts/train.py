@@ -13,7 +13,14 @@ from sobolev.datasets.loader import Dataset
 from sobolev.operators.bundle import CHECKPOINT, CONFIG
 from sobolev.operators.registry import operators
 from sobolev.operators.training import TrainingConfig, train
-from sobolev.scripts.common import Parser, command_line, guarded, progress_bar
+from sobolev.scripts.common import (
+    Parser,
+    command_line,
+    given_options,
+    guarded,
+    named_options,
+    progress_bar,
+)
 
 
 def generate_command(path: str) -> str:
@@ -29,12 +36,10 @@ def generate_command(path: str) -> str:
 def main(argv: Sequence[str]) -> int:
     """Train, and say how good the surrogate is and where."""
     parser = Parser("train", __doc__ or "")
-    parser.add_argument("name", help=f"model: {', '.join(operators.names())}")
+    named_options(parser, argv, operators, "model", lambda entry: entry.config)
     parser.add_argument("data", type=str, help="dataset that `sobolev generate` wrote")
     parser.add_argument("--output", type=str, default="", help="folder; DATASET-MODEL if not given")
     parser.add_class_arguments(TrainingConfig, "training")
-    if argv and not argv[0].startswith("-"):
-        parser.add_class_arguments(operators.get(argv[0]).config, "model")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     given = parser.parse_args(list(argv))
     output = Path(given.output or f"{Path(given.data).stem}-{given.name}")
@@ -45,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
             given.data,
             output,
             model=given.name,
-            model_config=operators.get(given.name).config(**given.model.as_dict()),
+            model_config=given_options(given, "model", operators),
             training=TrainingConfig(**given.training.as_dict()),
             resume=interrupted and not given.force,
             force=given.force,

@@ -112,6 +112,8 @@ def test_script_is_equal_to_the_command(tmp_path):
         (("verify", "nothing.h5"), "nothing.h5"),
         (("train", "fnoo", "x.h5"), "did you mean 'fno'"),
         (("train", "fno", "nothing.h5"), "nothing.h5"),
+        (("train", "fno", "x.h5", "--model.widt", "3"), "--model.widt"),
+        (("generate", "--samples", "2", "darci"), "did you mean 'darcy'"),
         (("pinn", "darcy", "--output", "x"), "steady"),
         (("benchmark", "nothing"), "nothing"),
         (("report", "nothing"), "nothing"),
