@@ -21,7 +21,8 @@ demo: setup
 	$(BIN)/sobolev demo
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet --doctest-modules --pyargs sobolev.geometry sobolev.solvers sobolev.datasets sobolev.operators sobolev.pinns
 
 lint: setup
 	$(BIN)/ruff check .

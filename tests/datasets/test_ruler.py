@@ -197,3 +197,20 @@ def test_a_method_trained_for_one_instance_costs_its_training(darcy):
     )
     (found,) = measure(problem, [pinn], draws, truth, batches=(1, 4), repeats=1)
     assert found.seconds == {1: 42.0, 4: 42.0}
+
+
+def test_the_thread_knob_reaches_the_solver_and_leaves_the_bits(darcy):
+    asked = []
+
+    class Watched(SmallDarcy):
+        def solve(self, inputs, fidelity, threads=1):
+            asked.append(threads)
+            return super().solve(inputs, fidelity, threads)
+
+    inputs = Watched().evaluate_batch(darcy[1], Watched().grid(16))
+    one, three = (
+        classical_contestant(Watched(), Fidelity(16), threads).solve(inputs).numpy()
+        for threads in (1, 3)
+    )
+    assert asked == [1, 3]
+    assert np.array_equal(one, three)
