@@ -152,6 +152,8 @@ class Problem(ABC):
 
     def draw_sample(self, seed: int, index: int) -> Draw:
         """Sample `index` of `seed`: the same bits whatever was drawn before it."""
+        if seed < 0 or index < 0:
+            raise InputError(f"expected a seed and a sample of at least 0, got {seed} and {index}")
         sequence = np.random.SeedSequence(seed, spawn_key=(index,))
         return self.draw(np.random.default_rng(sequence))
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,13 @@ from sobolev.scripts.common import (
     given_options,
     guarded,
     named_options,
+    only_writer,
     progress_bar,
+    write_text,
 )
+
+if TYPE_CHECKING:
+    from sobolev.pinns.config import PINNConfig
 
 INSTANCE = "instance.json"
 
@@ -97,8 +102,6 @@ def word_after(flag: str, argv: Sequence[str]) -> str:
 def main(argv: Sequence[str]) -> int:
     """Train, and say where the result is and how far it is from the reference."""
     from sobolev.pinns.config import ACCURATE, DEMO, PINNConfig
-    from sobolev.pinns.pinn import train
-    from sobolev.pinns.result import CHECKPOINT
 
     recipes = {"quick": DEMO, "accurate": ACCURATE}
     parser = Parser("pinn", __doc__ or "")
@@ -120,19 +123,28 @@ def main(argv: Sequence[str]) -> int:
         given.name, given_options(given, "problem", problems), given.instance_seed, given.sample,
         command_line("pinn", argv),
     )  # fmt: skip
-    problem, draw = instance.make()
     config = PINNConfig(**given.pinn.as_dict())
-    truth = reference(problem, draw, given.resolution, config.threads)
-    if (folder / INSTANCE).exists():
-        if not given.force:
-            raise InputError(f"{folder} holds a trained PINN; choose another --output or --force")
+    with only_writer(folder):
+        return run(instance, config, folder, given.resolution, given.force)
+
+
+def run(instance: Instance, config: PINNConfig, folder: Path, resolution: int, force: bool) -> int:
+    """Train into a folder that is ours alone."""
+    from sobolev.pinns.pinn import train
+    from sobolev.pinns.result import CHECKPOINT
+
+    problem, draw = instance.make()
+    truth = reference(problem, draw, resolution, config.threads)
+    if (folder / INSTANCE).exists() and not force:
+        raise InputError(f"{folder} holds a trained PINN; choose another --output or --force")
+    if force and any((folder / name).exists() for name in (INSTANCE, CHECKPOINT)):
         shutil.rmtree(folder)
     # The instance is written last: a folder with a checkpoint and without it was interrupted.
     resume = (folder / CHECKPOINT).exists()
     inputs = solver_inputs(problem, draw)
     with progress_bar("pinn") as progress:
         result = train(problem, inputs, config, folder, resume, progress, reference=truth)
-    (folder / INSTANCE).write_text(json.dumps(instance.__dict__, indent=2))
+    write_text(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
     print(f"stopped: {'; then '.join(result.stop_reasons)}")
     print(f"relative L2 error {result.error(truth):.3e} after {result.seconds:.1f} s")
     print(f"result: {folder}/")

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
+
 from sobolev.datasets.loader import Dataset
 from sobolev.operators.bundle import CHECKPOINT, CONFIG
 from sobolev.operators.registry import operators
@@ -19,6 +21,7 @@ from sobolev.scripts.common import (
     given_options,
     guarded,
     named_options,
+    only_writer,
     progress_bar,
 )
 
@@ -43,6 +46,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     given = parser.parse_args(list(argv))
     output = Path(given.output or f"{Path(given.data).stem}-{given.name}")
+    with only_writer(output):
+        return run(given, output, argv)
+
+
+def run(given: Namespace, output: Path, argv: Sequence[str]) -> int:
+    """Train into a folder that is ours alone."""
     # The configuration is written last: a checkpoint without it was interrupted.
     interrupted = (output / CHECKPOINT).exists() and not (output / CONFIG).exists()
     with progress_bar(f"train {given.name}") as progress:

@@ -44,6 +44,7 @@ class AutogradCalculus(Calculus):
             return self._memory[key][1]
         if u.is_complex():
             raise InputError("expected real unknowns, got complex ones; write two real ones")
+        slopes: tuple[torch.Tensor | None, ...]
         if u.requires_grad:
             # One backward pass serves every coordinate; the others are remembered.
             slopes = torch.autograd.grad(

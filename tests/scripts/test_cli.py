@@ -169,3 +169,12 @@ def test_an_output_that_cannot_be_written(capsys, tmp_path):
 
 def test_verify_passes_on_what_generate_wrote(dataset, capsys):
     assert run("verify", dataset) == 0
+
+
+def test_two_processes_do_not_write_one_folder(dataset, tmp_path, capsys):
+    from sobolev.scripts.common import only_writer
+
+    with only_writer(tmp_path / "out"):
+        line = one_line(capsys, "train", "pca", dataset, "--output", tmp_path / "out")
+        assert "another process is writing" in line
+    assert list(tmp_path.iterdir()) == []
