@@ -255,8 +255,9 @@ def break_even(
         wanted = surrogate.errors[metric]
         if not math.isfinite(wanted):
             raise InputError(f"the error of '{surrogate.name}' is {wanted}; nothing to compare")
-        # What did not blow up; the cheapest of it is the coarsest.
-        alive = [row for row in classical if math.isfinite(row.errors[metric])]
+        # The answer zero has error 1, so what is worse has blown up; the cheapest of the rest is
+        # the coarsest.
+        alive = [row for row in classical if row.errors[metric] < 1]
         coarsest = min(alive, key=lambda row: row.at(mode)[1], default=None)
         below = coarsest is not None and wanted > coarsest.errors[metric]
         enough = [row for row in alive if row.errors[metric] <= wanted]

@@ -176,8 +176,9 @@ def section(facts: Facts, arrays: Arrays) -> dict[str, Any]:
         "equation": equation(facts["latex"]),
         "card": list(facts["card"].items()),
         "setting": f"{facts['instances']} instances of seed {facts['seed']}, evaluated on "
-        f"{' x '.join(map(str, facts['evaluation_grid']))} points; {facts['threads']} threads on "
-        f"both sides; truth: {facts['reference']}. {facts['machine']}, {facts['date']}.",
+        f"{' x '.join(map(str, facts['evaluation_grid']))} points; both sides on "
+        f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}; "
+        f"truth: {facts['reference']}. {facts['machine']}, {facts['date']}.",
         "solver": solver_name(facts),
         "break_even": rows,
         "any_beyond": any(row["beyond"] for row in rows),

@@ -72,13 +72,14 @@ def test_a_surrogate_worse_than_the_coarsest_setting_never_pays(darcy):
 
 def test_worse_than_the_coarsest_setting_is_never_however_fast():
     rows = [
+        row("blown up", "classical", 1e30, {1: 0.1}),
         row("coarsest", "classical", 0.1, {1: 1.0}),
         row("fine", "classical", 0.01, {1: 9.0}),
         row("net", "surrogate", 0.5, {1: 1e-6}, setup=1.0),
     ]
     (found,) = break_even(rows)
     assert (found.below, found.verdict) == (True, "never")
-    (found,) = break_even([*rows[:2], row("net", "surrogate", 0.1, {1: 1e-6}, setup=1.0)])
+    (found,) = break_even([*rows[:3], row("net", "surrogate", 0.1, {1: 1e-6}, setup=1.0)])
     assert (found.below, found.verdict) == (False, "2")
 
 
