@@ -16,8 +16,8 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -74,7 +74,6 @@ class Row:
     setup_seconds: float
     data_seconds: float
     training_seconds: float
-    notes: dict[str, Any] = field(default_factory=dict)
 
     def at(self, mode: str) -> tuple[int, float]:
         """(batch, seconds a solve) at batch 1 (`single`) or at the best batch (`best`)."""

@@ -116,6 +116,9 @@ def test_high_dimension_is_one_line():
     d = SymbolicCalculus(names)
     u = sum(s**2 for s in d.symbols.values())
     assert d.laplacian(u) == 12
+    assert d.divergence(d.gradient(u)) == 12
+    with pytest.raises(InputError, match="expected 6 components, got 2"):
+        d.divergence((u, u))
     assert d(u, "x3") == 2 * d.symbols["x3"]
     assert d(u, "x3", "x3") == 2
 
