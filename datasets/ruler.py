@@ -140,11 +140,13 @@ def measure(
     batches: Sequence[int] = BATCHES,
     repeats: int = 5,
     progress: Progress | None = None,
+    answers: dict[str, np.ndarray] | None = None,
 ) -> list[Row]:
     """Measure errors and seconds of every contestant on the same instances.
 
     truth: reference fields (instances, frames, *grid.shape) on the evaluation grid, to which
-    every answer is transferred by the problem's interpolation (not timed).
+    every answer is transferred by the problem's interpolation (not timed); answers: filled with
+    the answers of the surrogates on that grid, by name.
     Raises InputError where there is no instance or an answer has the wrong shape.
     """
     if not draws:
@@ -155,7 +157,11 @@ def measure(
     for i, contestant in enumerate(contestants):
         if contestant.grid not in inputs:
             inputs[contestant.grid] = problem.evaluate_batch(draws, contestant.grid)
-        errors[contestant.name] = _errors(problem, contestant, inputs[contestant.grid], truth)
+        values, errors[contestant.name] = _judge(
+            problem, contestant, inputs[contestant.grid], truth
+        )
+        if answers is not None and contestant.kind == "surrogate":
+            answers[contestant.name] = values
         if progress:
             progress(i + 1, len(contestants), f"errors: {contestant.name}")
     if len(errors) < len(contestants):
@@ -176,9 +182,10 @@ def measure(
     ]
 
 
-def _errors(
+def _judge(
     problem: Problem, contestant: Contestant, inputs: Inputs, truth: Function
-) -> dict[str, np.ndarray]:
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The answer on the evaluation grid, and its errors by metric."""
     answer = contestant.solve(inputs)
     if not isinstance(truth.on, Grid) or not isinstance(answer.on, Grid):
         raise InputError("expected answers and truth on grids; interpolate to a grid first")
@@ -193,7 +200,7 @@ def _errors(
             f" {values.shape}"
         )
     errors = relative_errors(values, np.asarray(truth.values), truth.on)
-    return {metric: np.where(alive, error, np.nan) for metric, error in errors.items()}
+    return values, {metric: np.where(alive, error, np.nan) for metric, error in errors.items()}
 
 
 def _over(flags: np.ndarray, values: np.ndarray) -> np.ndarray:

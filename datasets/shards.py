@@ -8,7 +8,6 @@ checksums.txt   one line `sha256  file` for each finished shard, as sha256sum re
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ import numpy as np
 
 from ..geometry.errors import InputError
 from . import storage
+from .files import locked, remove_strays, write_whole
 
 SCHEMA = "sobolev-shard"
 Chunks = list[list[int]]
@@ -113,7 +113,8 @@ def opened(
     """
     storage.check_output(output, force)
     folder = output.with_name(f"{output.name}.parts")
-    with _locked(folder, output):
+    refusal = f"another process is making {output}; wait for it or choose another output"
+    with locked(folder / "lock", refusal):
         try:
             storage.check_output(output, force)  # again: now nobody else can make it
             manifest = _load_manifest(folder)
@@ -122,44 +123,14 @@ def opened(
             if manifest is None or manifest["description"] != description:
                 _clear(folder)
                 manifest = {"description": description, "chunks": cut()}
-                _write_manifest(folder, manifest)
-            for stray in folder.glob(".*.tmp"):
-                stray.unlink()
+                write_whole(folder / "manifest.json", json.dumps(manifest))
+            remove_strays(folder)
             chunks = manifest["chunks"]
             yield Parts(folder, chunks, _finished(folder, len(chunks)))
         finally:
             # Where nothing was finished there is nothing to go on from.
             if folder.exists() and not (folder / "checksums.txt").exists():
                 shutil.rmtree(folder)
-
-
-@contextmanager
-def _locked(folder: Path, output: Path) -> Iterator[None]:
-    while True:
-        folder.mkdir(exist_ok=True)
-        try:
-            descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:
-            continue  # the owner finished between the two lines and removed the folder
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"another process is making {output}; wait for it or choose another output"
-                ) from None
-            if _is_same(descriptor, folder / "lock"):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    """Whether the lock that is held still is the one that others would find."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    return False
 
 
 def _load_manifest(folder: Path) -> dict[str, Any] | None:
@@ -172,16 +143,6 @@ def _load_manifest(folder: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict) or set(manifest) != {"description", "chunks"}:
         return {"description": {}, "chunks": []}
     return manifest
-
-
-def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    temporary = folder / ".manifest.json.tmp"
-    with open(temporary, "w") as file:
-        json.dump(manifest, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / "manifest.json")
-    storage.sync_folder(folder)
 
 
 def _compare(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

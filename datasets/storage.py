@@ -20,7 +20,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import h5py
 import numpy as np
 
 from ..geometry.errors import InputError
+from .files import replacing
 from .sink import Sink
 
 SCHEMA = "sobolev-dataset"
@@ -91,8 +92,7 @@ def create(
     """
     path = Path(path)
     check_output(path, force)
-    temporary = (workspace or path.parent) / f".{path.name}.{os.getpid()}.tmp"
-    try:
+    with replacing(path, workspace) as temporary:
         with Sink(temporary) as sink:
             with h5py.File(sink, "w", libver=("v110", "v110")) as file:
                 _set_attributes(file, {"schema": schema, "schema_version": VERSION, **attributes})
@@ -102,10 +102,6 @@ def create(
             sink.check()
             os.fsync(sink.descriptor)
         _read_back(temporary, schema)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_output(path: str | os.PathLike[str], force: bool) -> None:
@@ -233,16 +229,6 @@ def read_rows(dataset: h5py.Dataset, indices: np.ndarray) -> np.ndarray:
             rows[run[0] : run[-1] + 1] = dataset[first : last + 1]
     in_order = np.array_equal(inverse, np.arange(indices.size))
     return rows if in_order else rows[inverse]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder survive a power cut, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_back(path: Path, schema: str) -> None:

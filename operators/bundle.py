@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ..datasets.files import write_whole
 from ..geometry.errors import InputError
-from .checkpoint import write_atomically
 
 if TYPE_CHECKING:
     from .loop import Outcome
@@ -96,7 +96,7 @@ def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["epoch"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode())
 
 
 def write(
@@ -128,9 +128,9 @@ def write(
     }
     if not outcome.writes:
         return result
-    write_atomically(directory / WEIGHTS, weights)
+    write_whole(directory / WEIGHTS, weights)
     write_log(directory / LOG, outcome.log)
-    write_atomically(directory / CONFIG, json.dumps(config, indent=2).encode())
+    write_whole(directory / CONFIG, json.dumps(config, indent=2).encode())
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..datasets.files import write_whole
 from ..geometry.errors import InputError
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write under a temporary name, flush to the disk, rename: a reader sees all or nothing."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def save_state(path: Path, schema: str, state: Mapping[str, Any]) -> None:
@@ -33,7 +23,7 @@ def save_state(path: Path, schema: str, state: Mapping[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     plain = _without_tensors(state, (), tensors)
     metadata = {"schema": schema, "state": json.dumps(plain)}
-    write_atomically(path, save(tensors, metadata))
+    write_whole(path, save(tensors, metadata))
 
 
 def load_state(path: Path, schema: str) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
+from ..datasets.files import write_whole
 from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
-from ..operators.checkpoint import write_atomically
 from .config import PINNConfig
 from .networks import MLP, Coordinates, HardInitial
 from .statement import Statement
@@ -111,7 +111,7 @@ class PINNResult:
 
     def save(self, folder: Path) -> None:
         """Write weights.safetensors, config.json and history.csv."""
-        write_atomically(folder / WEIGHTS, save(self.field.state_dict()))
+        write_whole(folder / WEIGHTS, save(self.field.state_dict()))
         facts = {
             "config": self.config.to_dict(),
             "coordinates": self.statement.coordinates,
@@ -121,7 +121,7 @@ class PINNResult:
             "steps": self.steps,
             "seconds": self.seconds,
         }
-        write_atomically(folder / CONFIG, json.dumps(facts, indent=2).encode())
+        write_whole(folder / CONFIG, json.dumps(facts, indent=2).encode())
         write_history(folder, self.columns, self.history)
 
 
@@ -131,7 +131,7 @@ def write_history(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([[f"{value:.10g}" for value in row] for row in rows])
-    write_atomically(folder / HISTORY, text.getvalue().encode())
+    write_whole(folder / HISTORY, text.getvalue().encode())
 
 
 def load_result(folder: Path, statement: Statement) -> PINNResult:

@@ -18,13 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from sobolev.datasets.files import replacing, write_whole
 from sobolev.datasets.problem import Draw, Problem
-from sobolev.datasets.registry import make_problem
 from sobolev.datasets.ruler import (
     METRICS,
     BreakEven,
-    Contestant,
-    Inputs,
     Row,
     answer_frames,
     break_even,
@@ -38,6 +36,7 @@ from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
 from sobolev.geometry.norms import energy_spectrum
+from sobolev.scripts.cases import Case, operator_case, pinn_case
 from sobolev.scripts.common import (
     Parser,
     command_line,
@@ -46,9 +45,8 @@ from sobolev.scripts.common import (
     options,
     progress_bar,
     software,
-    write_text,
 )
-from sobolev.scripts.pinn import INSTANCE, Instance, solver_inputs
+from sobolev.scripts.pinn import INSTANCE
 
 SCHEMA = "sobolev-benchmark"
 
@@ -72,81 +70,6 @@ class BenchmarkConfig:
     """measure surrogates that know no grid on one twice as fine, too"""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A problem, its instances, and the surrogates that claim to solve them."""
-
-    problem: Problem
-    draws: Sequence[Draw]
-    grid: Grid
-    surrogates: Sequence[Contestant]
-    facts: Sequence[dict[str, Any]]
-
-
-def operator_case(folders: Sequence[Path], config: BenchmarkConfig) -> Case:
-    """The case of trained operators: fresh inputs, final states."""
-    from sobolev.operators.surrogate import Surrogate
-
-    bundles = [Surrogate.load(folder) for folder in folders]
-    first = bundles[0]
-    stated = {(b.problem, json.dumps(b.problem_config, sort_keys=True)) for b in bundles}
-    if len(stated) > 1:
-        raise InputError("expected surrogates of one problem; benchmark them one problem at a time")
-    if config.seed in {b.data_seed for b in bundles}:
-        raise InputError(
-            f"seed {config.seed} made the training data; choose another --seed for the benchmark"
-        )
-    problem = make_problem(first.problem, first.problem_config).endpoints()
-    draws = [problem.draw_sample(config.seed, i) for i in range(config.instances)]
-    contestants, facts = [], []
-    for folder, bundle in zip(folders, bundles, strict=True):
-        name = folder.name
-        contestants.append(_contestant(name, bundle, bundle.grid))
-        if config.finer and bundle.any_grid:
-            double = bundle.grid.with_shape(tuple(2 * n for n in bundle.grid.shape))
-            contestants.append(_contestant(f"{name} at {double.shape[0]}", bundle, double))
-        facts.append(bundle.facts() | {"name": name, "folder": str(folder)})
-    return Case(problem, draws, first.grid, contestants, facts)
-
-
-def _contestant(name: str, bundle: Any, grid: Grid) -> Contestant:
-    def solve(inputs: Inputs) -> Function:
-        return Function(bundle.predict(inputs, grid)[:, None], grid)
-
-    return Contestant(name, "surrogate", grid, solve, bundle.data_seconds, bundle.training_seconds)
-
-
-def pinn_case(folder: Path) -> Case:
-    """The case of a PINN: its one instance, all frames after the first."""
-    from sobolev.pinns.result import load_result
-    from sobolev.pinns.statement import state_problem
-
-    instance = Instance.load(folder)
-    problem, draw = instance.make()
-    result = load_result(folder, state_problem(problem, solver_inputs(problem, draw)))
-    grid = problem.grid(256)
-    times = problem.times
-    assert times is not None
-
-    def solve(inputs: Inputs) -> Function:
-        spacetime = Grid(
-            ((float(times[0]), float(times[-1])), *grid.extent),
-            (len(times), *grid.shape), (False, *grid.wraps), names=("t", *grid.names),
-        )  # fmt: skip
-        return Function(answer_frames(problem, result.predict(spacetime)[None]), grid)
-
-    contestant = Contestant(
-        folder.name, "surrogate", grid, solve, per_instance_seconds=result.seconds
-    )
-    curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
-    facts = {
-        "name": folder.name, "folder": str(folder), "model": "pinn", "command": instance.command,
-        "log": curve, "stop_reasons": list(result.stop_reasons),
-        "parameters": sum(p.numel() for p in result.field.parameters()),
-    }  # fmt: skip
-    return Case(problem, [draw], grid, [contestant], [facts])
-
-
 def row_dict(row: Row) -> dict[str, Any]:
     """A row as JSON holds it, with the two batch modes spelled out."""
     single, best = row.at("single"), row.at("best")
@@ -166,7 +89,7 @@ def uncertainty(problem: Problem, draws: Sequence[Draw], truth: Function, thread
     return float(np.mean(relative_errors(coarse.numpy(), truth.numpy(), truth.on)["L2"]))
 
 
-def pictures(case: Case, truth: Function, contestants: Sequence[Contestant]) -> dict[str, Any]:
+def pictures(case: Case, truth: Function, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Arrays of the first instance for the report: input, truth, answers, spectra of errors."""
     assert isinstance(truth.on, Grid)
     grid = truth.on
@@ -177,12 +100,10 @@ def pictures(case: Case, truth: Function, contestants: Sequence[Contestant]) -> 
     arrays["truth"] = truth.numpy()[0]
     k, energy = energy_spectrum(truth.numpy()[:, -1], grid)
     arrays["spectrum_k"], arrays["spectrum_truth"] = k, energy.mean(axis=0)
-    for contestant in contestants:
-        inputs = case.problem.evaluate_batch(case.draws, contestant.grid)
-        values = case.problem.transfer(contestant.solve(inputs).numpy(), contestant.grid, grid)
-        arrays[f"answer_{contestant.name}"] = values[0]
+    for name, values in answers.items():
+        arrays[f"answer_{name}"] = values[0]
         off = energy_spectrum(values[:, -1] - truth.numpy()[:, -1], grid)[1]
-        arrays[f"spectrum_{contestant.name}"] = off.mean(axis=0)
+        arrays[f"spectrum_{name}"] = off.mean(axis=0)
     return arrays
 
 
@@ -195,9 +116,10 @@ def run(case: Case, config: BenchmarkConfig, threads: int, progress: Any) -> dic
     stand_in = classical_contestant(problem, problem.reference_fidelity(), threads)
     everyone = [*ladder, *case.surrogates]
     batches = (1, 4, 16, 64) if len(case.draws) > 1 else (1,)
+    answers: dict[str, np.ndarray] = {}
     rows = measure(
         problem, everyone, case.draws, truth, batches=batches, repeats=config.repeats,
-        progress=progress,
+        progress=progress, answers=answers,
     )  # fmt: skip
     # The reference is the truth, so its error is 0 by definition; only its time is of use.
     (beyond,) = measure(problem, [stand_in], case.draws[:1], _first(truth), batches=(1,), repeats=1)
@@ -231,7 +153,7 @@ def run(case: Case, config: BenchmarkConfig, threads: int, progress: Any) -> dic
         "rows": [row_dict(row) for row in rows],
         "break_even": [dataclasses.asdict(c) | {"verdict": c.verdict} for c in comparisons],
         "surrogates": list(case.facts),
-        "arrays": pictures(case, truth, case.surrogates),
+        "arrays": pictures(case, truth, answers),
     }
 
 
@@ -276,11 +198,15 @@ def main(argv: Sequence[str]) -> int:
 
     torch.set_num_threads(threads)
     with progress_bar("benchmark") as progress:
-        case = pinn_case(folders[0]) if pinns else operator_case(folders, config)
+        if pinns:
+            case = pinn_case(folders[0])
+        else:
+            case = operator_case(folders, config.seed, config.instances, config.finer)
         facts = run(case, config, threads, progress)
     facts["command"] = command_line("benchmark", argv)
-    np.savez_compressed(output / "fields.npz", **facts.pop("arrays"))
-    write_text(output / "benchmark.json", json.dumps(facts, indent=2))
+    with replacing(output / "fields.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **facts.pop("arrays"))
+    write_whole(output / "benchmark.json", json.dumps(facts, indent=2))
     print_table(facts)
     print(f"figures: {output}/benchmark.json")
     return 0

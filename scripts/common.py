@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
 import os
 import platform
 import shlex
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
+from sobolev.datasets.files import locked, remove_strays
 from sobolev.geometry.errors import InputError
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -172,32 +172,13 @@ def _installed(name: str) -> bool:
     return find_spec(name) is not None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a temporary name beside it, then a rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Refuse a second process that would write into the same folder; a killed one leaves no lock.
 
     Raises InputError where another process holds it.
     """
-    lock = folder.with_name(f".{folder.name}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another process is writing {folder}; wait for it or choose another --output"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    refusal = f"another process is writing {folder}; wait for it or choose another --output"
+    with locked(folder.with_name(f".{folder.name}.lock"), refusal):
+        remove_strays(folder)
+        yield

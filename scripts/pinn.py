@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sobolev.datasets.files import write_whole
 from sobolev.datasets.problem import Problem
 from sobolev.datasets.registry import make_problem, problems
 from sobolev.geometry.errors import InputError
@@ -29,7 +30,6 @@ from sobolev.scripts.common import (
     named_options,
     only_writer,
     progress_bar,
-    write_text,
 )
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def run(instance: Instance, config: PINNConfig, folder: Path, resolution: int, f
     inputs = solver_inputs(problem, draw)
     with progress_bar("pinn") as progress:
         result = train(problem, inputs, config, folder, resume, progress, reference=truth)
-    write_text(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
+    write_whole(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
     print(f"stopped: {'; then '.join(result.stop_reasons)}")
     print(f"relative L2 error {result.error(truth):.3e} after {result.seconds:.1f} s")
     print(f"result: {folder}/")

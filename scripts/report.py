@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from sobolev.datasets.files import write_whole
 from sobolev.geometry.errors import InputError
 from sobolev.scripts import figures
 from sobolev.scripts.benchmark import load_benchmark
-from sobolev.scripts.common import Parser, command_line, guarded, write_text
+from sobolev.scripts.common import Parser, command_line, guarded
 
 Facts = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
@@ -227,7 +228,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{page} exists; choose another --output or add --force")
     benchmarks = [load_benchmark(Path(folder)) for folder in given.benchmarks]
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, render(benchmarks, given.title, command_line("report", argv)))
+    write_whole(page, render(benchmarks, given.title, command_line("report", argv)))
     if given.picture:
         with figures.style():
             figures.work_precision(benchmarks[-1][0]["rows"]).savefig(given.picture, dpi=130)

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sobolev.scripts.common import machine, write_text
+from sobolev.datasets.files import write_whole
+from sobolev.scripts.common import machine
 
 # glibc keeps blocks below this size instead of giving them back to the system page by page.
 TUNED = {
@@ -131,7 +132,7 @@ def report(rows: Sequence[Row], given: argparse.Namespace, **facts: Any) -> None
                 for row in rows
             ],
         }
-        write_text(given.json, json.dumps(content, indent=2) + "\n")
+        write_whole(given.json, json.dumps(content, indent=2) + "\n")
 
 
 def print_table(rows: Sequence[Row]) -> None:

@@ -1,0 +1,92 @@
+"""What `sobolev benchmark` measures: a problem, its instances, and trained surrogates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sobolev.datasets.problem import Draw, Problem
+from sobolev.datasets.registry import make_problem
+from sobolev.datasets.ruler import Contestant, Inputs, answer_frames
+from sobolev.geometry.errors import InputError
+from sobolev.geometry.function import Function
+from sobolev.geometry.grid import Grid
+from sobolev.scripts.pinn import Instance, solver_inputs
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem, its instances, and the surrogates that claim to solve them."""
+
+    problem: Problem
+    draws: Sequence[Draw]
+    grid: Grid
+    surrogates: Sequence[Contestant]
+    facts: Sequence[dict[str, Any]]
+
+
+def operator_case(folders: Sequence[Path], seed: int, instances: int, finer: bool) -> Case:
+    """The case of trained operators: fresh inputs, final states."""
+    from sobolev.operators.surrogate import Surrogate
+
+    bundles = [Surrogate.load(folder) for folder in folders]
+    first = bundles[0]
+    stated = {(b.problem, json.dumps(b.problem_config, sort_keys=True)) for b in bundles}
+    if len(stated) > 1:
+        raise InputError("expected surrogates of one problem; benchmark them one problem at a time")
+    if seed in {b.data_seed for b in bundles}:
+        raise InputError(
+            f"seed {seed} made the training data; choose another --seed for the benchmark"
+        )
+    problem = make_problem(first.problem, first.problem_config).endpoints()
+    draws = [problem.draw_sample(seed, i) for i in range(instances)]
+    contestants, facts = [], []
+    for folder, bundle in zip(folders, bundles, strict=True):
+        name = folder.name
+        contestants.append(_contestant(name, bundle, bundle.grid))
+        if finer and bundle.any_grid:
+            double = bundle.grid.with_shape(tuple(2 * n for n in bundle.grid.shape))
+            contestants.append(_contestant(f"{name} at {double.shape[0]}", bundle, double))
+        facts.append(bundle.facts() | {"name": name, "folder": str(folder)})
+    return Case(problem, draws, first.grid, contestants, facts)
+
+
+def _contestant(name: str, bundle: Any, grid: Grid) -> Contestant:
+    def solve(inputs: Inputs) -> Function:
+        return Function(bundle.predict(inputs, grid)[:, None], grid)
+
+    return Contestant(name, "surrogate", grid, solve, bundle.data_seconds, bundle.training_seconds)
+
+
+def pinn_case(folder: Path) -> Case:
+    """The case of a PINN: its one instance, all frames after the first."""
+    from sobolev.pinns.result import load_result
+    from sobolev.pinns.statement import state_problem
+
+    instance = Instance.load(folder)
+    problem, draw = instance.make()
+    result = load_result(folder, state_problem(problem, solver_inputs(problem, draw)))
+    grid = problem.grid(256)
+    times = problem.times
+    assert times is not None
+
+    def solve(inputs: Inputs) -> Function:
+        spacetime = Grid(
+            ((float(times[0]), float(times[-1])), *grid.extent),
+            (len(times), *grid.shape), (False, *grid.wraps), names=("t", *grid.names),
+        )  # fmt: skip
+        return Function(answer_frames(problem, result.predict(spacetime)[None]), grid)
+
+    contestant = Contestant(
+        folder.name, "surrogate", grid, solve, per_instance_seconds=result.seconds
+    )
+    curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
+    facts = {
+        "name": folder.name, "folder": str(folder), "model": "pinn", "command": instance.command,
+        "log": curve, "stop_reasons": list(result.stop_reasons),
+        "parameters": sum(p.numel() for p in result.field.parameters()),
+    }  # fmt: skip
+    return Case(problem, [draw], grid, [contestant], [facts])
