@@ -17,8 +17,8 @@ import numpy as np
 from ..geometry.errors import InputError
 from . import storage
 from .generation import software
-from .loader import Dataset
 from .problem import Problem
+from .reader import Dataset
 
 Progress = Callable[[int, int, str], None]
 ROUNDING = 1e-9

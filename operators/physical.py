@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..datasets.loader import Normalizer
+from ..datasets.normalizer import Normalizer
 
 
 class PhysicalOperator(nn.Module):

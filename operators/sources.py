@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..datasets.loader import Dataset, OperatorData, load_pairs, split
+from ..datasets.loader import OperatorData, load_pairs, split
+from ..datasets.reader import Dataset
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 

@@ -18,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from sobolev.datasets.break_even import BreakEven, Row, break_even
 from sobolev.datasets.files import replacing, write_whole
 from sobolev.datasets.problem import Draw, Problem
 from sobolev.datasets.ruler import (
     METRICS,
-    BreakEven,
-    Row,
     answer_frames,
-    break_even,
     classical_contestant,
     classical_ladder,
     measure,

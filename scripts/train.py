@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
-from sobolev.datasets.loader import Dataset
+from sobolev.datasets.reader import Dataset
 from sobolev.operators.bundle import CHECKPOINT, CONFIG
 from sobolev.operators.registry import operators
 from sobolev.operators.training import TrainingConfig, train

@@ -16,7 +16,7 @@ import pytest
 
 from sobolev.datasets import cluster, generation, shards, storage
 from sobolev.datasets.generation import generate
-from sobolev.datasets.loader import Dataset
+from sobolev.datasets.reader import Dataset
 from sobolev.geometry.errors import InputError
 
 SAMPLES, RESOLUTION, SEED = 13, 24, 7

@@ -8,14 +8,9 @@ import pytest
 import torch
 
 from sobolev.datasets import storage
-from sobolev.datasets.loader import (
-    Dataset,
-    Normalizer,
-    PairStream,
-    load_pairs,
-    load_windows,
-    split,
-)
+from sobolev.datasets.loader import PairStream, load_pairs, load_windows, split
+from sobolev.datasets.normalizer import Normalizer
+from sobolev.datasets.reader import Dataset
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
 

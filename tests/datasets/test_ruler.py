@@ -7,13 +7,12 @@ import time
 import numpy as np
 import pytest
 
+from sobolev.datasets.break_even import Row, break_even
 from sobolev.datasets.problem import Fidelity
 from sobolev.datasets.problems.burgers import Burgers
 from sobolev.datasets.problems.darcy import Darcy
 from sobolev.datasets.ruler import (
     Contestant,
-    Row,
-    break_even,
     classical_contestant,
     measure,
     reference_truth,
