@@ -121,6 +121,11 @@ def rows_to_json(rows: Sequence[Row]) -> str:
 def report(rows: Sequence[Row], given: argparse.Namespace, **facts: Any) -> None:
     """Print the table of ratios and write the JSON file."""
     print_table(rows)
+    write_rows(rows, given, **facts)
+
+
+def write_rows(rows: Sequence[Row], given: argparse.Namespace, **facts: Any) -> None:
+    """Write the JSON file that was asked for, if one was."""
     if given.json:
         content = {
             "machine": machine(),
