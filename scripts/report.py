@@ -137,14 +137,19 @@ def _fields(facts: Facts, arrays: Arrays, answers: Mapping[str, np.ndarray]) -> 
         f"{output_name} [{facts['units'][output_name]}]",
     )
     first = "First instance of the benchmark, which was not chosen for its looks"
+    given, truth = arrays["input"], arrays["truth"][-1]
     final = {name: values[-1] for name, values in answers.items()}
-    if len(facts["extent"]) == 2:
-        extent = [end for pair in facts["extent"] for end in pair]
-        figure = figures.fields_2d(arrays["input"], arrays["truth"][-1], final, extent, labels)
+    if len(facts["extent"]) == 3:
+        height = truth.shape[-1] // 2
+        first += f", the plane z = {arrays['axis_z'][height]:.3g}"
+        given, truth = given[..., height], truth[..., height]
+        final = {name: values[..., height] for name, values in final.items()}
+    if len(facts["extent"]) > 1:
+        extent = [end for pair in facts["extent"][:2] for end in pair]
+        figure = figures.fields_2d(given, truth, final, extent, labels)
         body = f'<img alt="fields" src="{figures.to_png(figure)}">'
         return {"body": body, "caption": f"{first}: predictions on the truth's scale."}
-    x = arrays["axis_x"]
-    figure = figures.fields_1d(x, arrays["input"], arrays["truth"][-1], final, labels)
+    figure = figures.fields_1d(arrays["axis_x"], given, truth, final, labels)
     return {"body": figures.to_svg(figure), "caption": f"{first}: final time, and its errors."}
 
 

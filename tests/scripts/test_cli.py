@@ -178,3 +178,17 @@ def test_two_processes_do_not_write_one_folder(dataset, tmp_path, capsys):
         line = one_line(capsys, "train", "pca", dataset, "--output", tmp_path / "out")
         assert "another process is writing" in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_problem_in_three_dimensions_goes_all_the_way(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "generate poisson --problem.dimension 3 --samples 10 --resolution 8 --output cube.h5",
+        "train pca cube.h5 --output cube-pca",
+        "benchmark cube-pca --output cube-benchmark --instances 1 --repeats 1",
+        "report cube-benchmark --output report",
+    ]
+    for line in lines:
+        assert run(*line.split()) == 0, capsys.readouterr().err
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "the plane z = 0.562" in page
