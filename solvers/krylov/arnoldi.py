@@ -3,89 +3,93 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import get_blas_funcs, lstsq
 
 from .result import Product
 
-REPEAT = 0.7071  # orthogonalise again where a vector lost this much (Daniel et al. 1976)
+REPEAT = 0.1  # orthogonalise again where a vector lost more than this part of its length
 
 
 class Arnoldi:
     """An orthonormal basis V of the Krylov space of `apply` from v, kept orthogonal to rows C.
 
-    apply V_j = C^H B_j + V_(j+1) H_j, with vectors as rows: V (steps+1, n), C (k, n).
-    `extend` adds a vector and updates |r| of min | beta e1 - H y | by Givens rotations.
+    apply V_j = C^T B_j + V_(j+1)^T H_j, with vectors as rows of one array W = [C, V]:
+    C (kept, n) stands in its first rows, V (steps + 1, n) below, and K = [B; H]. W may be in
+    single precision; K is double. The process is classical Gram-Schmidt, two matrix-vector
+    products a step, repeated where a vector loses nine tenths of its length.
+
+    `extend` adds a vector and returns |r| of min | beta e1 - H y |, known without a rotation:
+    with H = [h; T], T triangular, |r| = beta / sqrt(1 + |u|^2) where T^H u = h^H (Ayachour, J.
+    Comput. Appl. Math. 159, 2003).
     """
 
-    def __init__(self, apply: Product, r: np.ndarray, steps: int, C: np.ndarray | None) -> None:
-        self.apply = apply
-        self.C = np.empty((0, r.size), dtype=r.dtype) if C is None else C
-        self.beta = float(np.linalg.norm(r))
-        self.V = np.empty((steps + 1, r.size), dtype=r.dtype)
-        self.V[0] = r / self.beta
-        self.H = np.zeros((steps + 1, steps), dtype=r.dtype)
-        self.B = np.zeros((len(self.C), steps), dtype=r.dtype)
+    def __init__(
+        self, apply: Product, v: np.ndarray, beta: float, W: np.ndarray, kept: int, steps: int
+    ) -> None:
+        self.apply, self.W, self.kept = apply, W, kept
+        self.V = W[kept : kept + steps + 1]
+        self._gemv, self._nrm2 = get_blas_funcs(("gemv", "nrm2"), (W,))
+        self.beta = beta
+        self.V[0] = v
+        double = np.result_type(W.dtype, np.float64)
+        self.K = np.zeros((kept + steps + 1, steps), dtype=double)
         self.size = 0
         self.exhausted = False  # the space is invariant: nothing more to add
-        self._R = np.zeros((steps, steps), dtype=r.dtype)
-        self._rotations: list[tuple[float, complex]] = []
-        self._g = np.zeros(steps + 1, dtype=r.dtype)
-        self._g[0] = self.beta
+        self._u = np.zeros(steps, dtype=double)
+        self._sum = 1.0
+
+    @property
+    def H(self) -> np.ndarray:
+        """(size + 1, size) upper Hessenberg."""
+        return self.K[self.kept : self.kept + self.size + 1, : self.size]
+
+    @property
+    def B(self) -> np.ndarray:
+        """(kept, size) components along C."""
+        return self.K[: self.kept, : self.size]
 
     def extend(self) -> float:
         """One step; returns the residual norm of the least-squares problem."""
-        j = self.size
+        j, top = self.size, self.kept + self.size + 1
         w = self.apply(self.V[j])
-        before = np.linalg.norm(w)
+        columns = self.W[:top].T
+        before = size = float(self._nrm2(w))
         for _ in range(2):
-            size = np.linalg.norm(w)
-            if len(self.C):
-                along = (self.C @ w.conj()).conj()
-                w = w - along @ self.C
-                self.B[:, j] += along
-            along = (self.V[: j + 1] @ w.conj()).conj()
-            w = w - along @ self.V[: j + 1]
-            self.H[: j + 1, j] += along
-            rest = np.linalg.norm(w)
+            along = self._gemv(1.0, columns, w, trans=2)
+            w = self._gemv(-1.0, columns, along, beta=1.0, y=w, overwrite_y=1)
+            self.K[:top, j] += along
+            rest = float(self._nrm2(w))
             if rest > REPEAT * size:
                 break
+            size = rest
         self.size = j + 1
-        self.exhausted = not rest > 10 * np.finfo(float).eps * before
-        self.H[j + 1, j] = 0.0 if self.exhausted else rest
-        self.V[j + 1] = 0.0 if self.exhausted else w / rest
-        return self._rotate(j)
+        self.exhausted = not rest > 10 * np.finfo(w.dtype).eps * before
+        self.K[top, j] = 0.0 if self.exhausted else rest
+        self.V[j + 1] = 0.0 if self.exhausted else w * w.dtype.type(1 / rest)
+        return self._residual(j, rest)
 
-    def _rotate(self, j: int) -> float:
-        column = self.H[: j + 2, j].copy()
-        for i, (c, s) in enumerate(self._rotations):
-            upper = c * column[i] + s * column[i + 1]
-            column[i + 1] = -np.conj(s) * column[i] + c * column[i + 1]
-            column[i] = upper
-        size = float(np.hypot(abs(column[j]), abs(column[j + 1])))
-        if size == 0:
-            c, s = 1.0, 0.0
-        elif column[j] == 0:
-            c, s = 0.0, 1.0
-        else:
-            c = abs(column[j]) / size
-            s = column[j] / abs(column[j]) * np.conj(column[j + 1]) / size
-        self._rotations.append((c, s))
-        column[j] = c * column[j] + s * column[j + 1]
-        self._R[: j + 1, j] = column[: j + 1]
-        self._g[j + 1] = -np.conj(s) * self._g[j]
-        self._g[j] = c * self._g[j]
-        return float(abs(self._g[j + 1]))
+    def _residual(self, j: int, rest: float) -> float:
+        if self.exhausted:
+            y = self.minimise()
+            g = np.zeros(j + 2)
+            g[0] = self.beta
+            return float(np.linalg.norm(g - self.H @ y))
+        h = self.K[self.kept :, j]
+        self._u[j] = (np.conj(h[0]) - np.vdot(h[1 : j + 1], self._u[:j])) / rest
+        self._sum += abs(self._u[j]) ** 2
+        return self.beta / float(np.sqrt(self._sum))
 
     @property
     def singular(self) -> bool:
         """Whether H has lost rank, which a singular matrix does when the space is exhausted."""
         if not self.size:
             return False
-        diagonal = np.abs(np.diag(self._R)[: self.size])
-        return bool(diagonal.min() <= 1e-14 * diagonal.max())
+        sizes = np.linalg.svd(self.H, compute_uv=False)
+        return bool(sizes[-1] <= 1e-14 * sizes[0])
 
     def minimise(self) -> np.ndarray:
         """y of min | beta e1 - H y |, the shortest where H is singular."""
-        j = self.size
-        if self.singular:
-            return np.linalg.lstsq(self._R[:j, :j], self._g[:j], rcond=1e-13)[0]
-        return np.asarray(np.linalg.solve(self._R[:j, :j], self._g[:j]))
+        g = np.zeros(self.size + 1, dtype=self.K.dtype)
+        g[0] = self.beta
+        y = lstsq(self.H, g, cond=1e-13, lapack_driver="gelsy", check_finite=False)[0]
+        return np.asarray(y)

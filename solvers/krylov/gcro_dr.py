@@ -2,33 +2,42 @@
 
 Parks, de Sturler, Mackey, Johnson, Maiti, Recycling Krylov subspaces for sequences of linear
 systems, SIAM J. Sci. Comput. 28 (2006) 1651-1674, https://doi.org/10.1137/040607277. Comments in
-the code carry the step numbers of the algorithm in its appendix. Vectors are rows here.
+the code carry the step numbers of the algorithm in its appendix. Flexible preconditioning after
+Carvalho, Gratton, Lago, Vasseur, SIAM J. Sci. Comput. 33 (2011) 2860-2881. Vectors are rows here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.linalg import eig, lstsq, qr, solve_triangular
+from scipy.linalg import solve_triangular
 
 from ...geometry.errors import InputError
 from .arnoldi import Arnoldi
+from .harmonic_ritz import Target, check_target, dropping_qr, harmonic_ritz, orthonormal_rows
 from .result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, Operator, System
 
-DEPENDENT = 1e-10  # of the largest: directions below it are dropped from the space
-TRUST = 3  # times that the iterated residual may be replaced by the true one
+Side = Literal["right", "left", "flexible"]
+Refresh = Literal["cycle", "system"]
+SINGLE_FROM = 1000  # unknowns: below it single precision saves nothing
+DRIFT = 1e-3  # of |r|: larger components along C are taken out before a cycle
 
 
 @dataclass(frozen=True)
 class RecycleSpace:
-    """What one system leaves to the next: directions U (at most k, n), as rows.
+    """What one system leaves to the next: at most k directions, as rows. Never changed in place.
 
-    They stand in the preconditioned variable t of A M t = b, x = M t, and the next system makes
-    them its own by C = A M U. The space is never changed in place.
+    U   (k, n)  in the variable x: part of the solution space
+    T   (k, n)  what the preconditioner made U from, U = M T; None where it is U itself
+    C   (k, n)  A U (left: M A U), orthonormal, of the matrix that it comes from; the next
+                system uses it where one product shows that it still fits
     """
 
     U: np.ndarray
+    T: np.ndarray | None = None
+    C: np.ndarray | None = None
 
 
 def gcro_dr(
@@ -41,169 +50,282 @@ def gcro_dr(
     M: Operator | None = None,
     rtol: float = 1e-8,
     max_iterations: int = 10_000,
+    side: Side = "right",
+    target: Target = "smallest",
+    refresh: Refresh | None = None,
+    precision: Literal["mixed", "double"] = "mixed",
 ) -> tuple[KrylovResult, RecycleSpace | None]:
     """Solve A x = b until |b - A x| <= rtol |b|; return the result and the space for the next.
 
-    space: from an earlier system of the same size, whose matrix and right-hand side may differ;
-    m: directions kept at once; k < m: how many of them are recycled, the harmonic Ritz vectors
-    of smallest magnitude. A, M: anything with `@` or a function, real or complex; M is applied
-    from the right. With k = 0 this is GMRES(m). Raises `InputError` on shapes that do not fit.
+    space    from an earlier system of the same size, whose matrix, right-hand side and
+             preconditioner may differ
+    m, k     directions kept at once, and k < m of them recycled; with k = 0 this is GMRES(m)
+    A, M     anything with `@` or a function, real or complex; M approximates the inverse of A
+    side     of M. "flexible": M may differ from product to product. Whatever the side, the end
+             is judged by the true residual
+    target   which harmonic Ritz vectors of A M (M A on the left) are kept
+    refresh  "cycle": in every cycle, as published. "system": the correction of each cycle
+             joins the space, which is reduced to k directions when it holds m of them, and at
+             the end; no eigenproblem within a cycle and no direction lost. None: the second
+             where a space is given, the first where one must be found
+    precision  "mixed": basis and space in single precision, x and the residual that starts each
+             cycle in double, so that any tolerance is reached; a system for which single
+             precision is too coarse goes on in double, and so do those that get its space
 
-    A system that its first guess already solves gives back the space that it was given.
+    Raises `InputError` on shapes that do not fit and on unknown options. A system that its first
+    guess already solves gives back the space that it was given.
     """
     if not 0 <= k < m:
         raise InputError(f"expected 0 <= k < m, got m = {m} and k = {k}; try m = 40, k = 20")
+    for name, value, known in (
+        ("side", side, ("right", "left", "flexible")),
+        ("refresh", refresh, ("cycle", "system", None)),
+        ("precision", precision, ("mixed", "double")),
+    ):
+        if value not in known:
+            raise InputError(f"expected {name} of {known}, got {value!r}")
+    check_target(target)
     system = System(A, b, x0, M, rtol, max_iterations)
     if space is not None and space.U.shape[1:] != system.b.shape:
         raise InputError(
             f"expected a space of vectors of length {system.b.size}, got {space.U.shape[1]}; "
             "begin a new space for another size"
         )
-    iteration = _Iteration(system, m, k)
+    carried = space is not None and len(space.U) > 0 and k > 0
+    every = (refresh or ("system" if carried else "cycle")) == "cycle"
+    iteration = _Iteration(system, m, k, side == "left", target, every)
     solved = system.norm_b == 0 or iteration.norm <= iteration.goal
     if solved or not np.isfinite(iteration.norm):
         return iteration.finish(CONVERGED), space
-    if space is not None and len(space.U) and k:
-        iteration.reuse(space.U[:k])
-    reason = iteration.run(max_iterations)
-    result = iteration.finish(reason)
-    usable = len(iteration.U) and np.all(np.isfinite(iteration.U))
-    return result, RecycleSpace(iteration.U) if usable else space  # 34
+    with np.errstate(all="ignore"):  # what overflows is found and reported
+        coarse = precision == "double" or system.b.size < SINGLE_FROM
+        coarse = coarse or (space is not None and space.U.dtype == system.dtype)
+        iteration.allocate(system.dtype if coarse else _single(system.dtype))
+        if space is not None and carried:
+            iteration.reuse(space)
+        reason = iteration.run(max_iterations)
+        result = iteration.finish(reason)
+        return result, iteration.space() or space  # 34
+
+
+def _single(kind: np.dtype) -> np.dtype:
+    return np.dtype(np.complex64 if kind.kind == "c" else np.float32)
 
 
 class _Iteration:
-    """State of one solve: x, r and the pair A M U = C with orthonormal C."""
+    """State of one solve: x, r and the first `kept` rows of U, T and C with A U = C, U = M T."""
 
-    def __init__(self, system: System, m: int, k: int) -> None:
-        self.system, self.m, self.k = system, m, k
+    def __init__(
+        self, system: System, m: int, k: int, left: bool, target: Target, every: bool
+    ) -> None:
+        self.system, self.m, self.k, self.target = system, m, k, target
+        self.left, self.every = left, every
         self.x = system.x0  # 2
         self.r = system.residual(self.x) if system.started else system.b
         self.norm = float(np.linalg.norm(self.r))
         self.goal = system.rtol * system.norm_b
-        self.U = self.C = np.empty((0, self.r.size), dtype=self.r.dtype)
         self.history = [self.norm / (system.norm_b or 1.0)]
-        self.iterations = 0
+        self.iterations = self.kept = 0
 
-    def product(self, v: np.ndarray) -> np.ndarray:
-        return self.system.A(self.system.M(v))
+    def allocate(self, kind: np.dtype) -> None:
+        """Rows W = [C, V], and U, T; Z = M V. Without right preconditioning Z is V and T is U."""
+        n, outer = self.r.size, self.m if self.k else 0
+        self.kind, self.kept = kind, 0
+        self.single = kind != self.system.dtype
+        self.product = self.system.product(kind)
+        self.W = np.empty((outer + self.m + 1, n), dtype=kind)
+        self.U = np.empty((outer, n), dtype=kind)
+        self.same = self.left or self.system.plain
+        self.T = self.U if self.same else np.empty_like(self.U)
+        self.Z = None if self.same else np.empty((self.m, n), dtype=kind)
 
-    def reuse(self, Y: np.ndarray) -> None:
+    def operate(self, v: np.ndarray) -> np.ndarray:
+        """A M v, or M A v on the left, in a new array of the working precision."""
+        if self.left and not self.system.plain:
+            w = self.product(v).astype(self.system.dtype)
+            return np.array(self.system.M(w), dtype=self.kind)
+        if self.Z is None:
+            return self.product(v)
+        z = self.system.M(v.astype(self.system.dtype))
+        self.Z[self.arnoldi.size] = z
+        return self.product(z)
+
+    def image(self, u: np.ndarray) -> np.ndarray:
+        return self.operate(u) if self.left else self.product(u)
+
+    def reuse(self, space: RecycleSpace) -> None:
         """Make the carried directions fit this matrix, and take their part out of r."""
-        real = not np.issubdtype(self.r.dtype, np.complexfloating)
-        Y = np.array(Y.real if real else Y, dtype=self.r.dtype)
-        images = np.stack([self.product(y) for y in Y])
-        if not np.all(np.isfinite(images)):
-            return
-        self.U, self.C = _orthonormal_images(Y, images.T)  # 4, 5, 6
-        self.project()
+        U, C = self._cast(space.U[: self.k]), space.C
+        T = U if self.same or space.T is None else self._cast(space.T[: self.k])
+        if C is not None and self._fits(U, self._cast(C[: self.k])):
+            rows, F = np.arange(len(U)), np.eye(len(U), dtype=self.kind)
+            images = self._cast(C[: self.k])
+        else:
+            images = np.stack([self.image(u) for u in U])  # 4
+            if not np.all(np.isfinite(images)):
+                return
+            F, rows = orthonormal_rows(images)  # 5
+            F = F.astype(self.kind)
+        self.kept = len(rows)
+        self.W[: self.kept] = F @ images[rows]
+        self.U[: self.kept] = F @ U[rows]  # 6
+        if not self.same:
+            self.T[: self.kept] = F @ T[rows]
+        self.project(-1.0)  # 7, 8
 
-    def project(self) -> None:
-        along = self.C.conj() @ self.r
-        self.x = self.x + self.system.M(along @ self.U)  # 7
-        self.r = self.r - along @ self.C  # 8
-        self.norm = float(np.linalg.norm(self.r))
+    def _cast(self, rows: np.ndarray) -> np.ndarray:
+        return (rows if self.kind.kind == "c" else rows.real).astype(self.kind)
+
+    def _fits(self, U: np.ndarray, C: np.ndarray) -> bool:
+        """Whether A U = C for this matrix too: asked by one product with a mixture of U."""
+        weights = np.random.default_rng(0).uniform(0.5, 1.5, len(U)).astype(self.kind)
+        image = self.image(weights @ U)
+        error = float(np.linalg.norm(image - weights @ C))
+        return error <= (1e-5 if self.single else 1e-12) * float(np.linalg.norm(image))
+
+    def project(self, least: float) -> tuple[np.ndarray, float]:
+        """What a cycle starts from, r / |r| and |r|, after its part along C has been taken out."""
+        v, size = self.start()
+        if self.kept:
+            along = self.W[: self.kept].conj() @ v
+            if not np.linalg.norm(along) <= least:
+                self.correct(size * (along @ self.U[: self.kept]).astype(self.x.dtype))
+                return self.start()
+        return v, size
+
+    def start(self) -> tuple[np.ndarray, float]:
+        r = self.system.M(self.r) if self.left else self.r
+        size = float(np.linalg.norm(r))
+        return (r / size).astype(self.kind), size
+
+    def correct(self, step: np.ndarray) -> None:
+        """x + step and its true residual; a step that is no number is left out."""
+        x = self.x + step
+        r = self.system.residual(x)
+        norm = float(np.linalg.norm(r))
+        if np.isfinite(norm):
+            self.x, self.r, self.norm = x, r, norm
+        elif not self.single:
+            self.norm = np.nan
 
     def run(self, max_iterations: int) -> str:
         """Cycles until the true residual meets the tolerance; returns the reason of the end."""
-        trust = TRUST
-        while True:
-            if self.norm <= self.goal:
-                self.r = self.system.residual(self.x)
-                self.norm = float(np.linalg.norm(self.r))
-                if self.norm <= self.goal:
-                    return CONVERGED
-                trust -= 1
-                if not trust:
-                    return STAGNATED
-                self.project()
-                continue
+        while not self.norm <= self.goal:
             if self.iterations >= max_iterations:
                 return MAXIMUM_ITERATIONS
             before = self.norm  # 20, 21
             arnoldi = self.cycle(max_iterations)
-            if not self.norm < (1 - 1e-8) * before:
+            if self.norm <= self.goal or not np.isfinite(self.norm):
+                break
+            predicted = self.history[-1] * self.system.norm_b
+            if self.single and not self.norm <= max(2 * predicted, 0.1 * before):
+                self.refine()
+            elif not self.norm < (1 - 1e-8) * before:
                 if arnoldi.exhausted and arnoldi.singular:
                     return "breakdown: matrix is singular on the Krylov space"
                 return STAGNATED
+        return CONVERGED
+
+    def refine(self) -> None:
+        """Go on in double precision."""
+        space = RecycleSpace(self.U[: self.kept], None if self.same else self.T[: self.kept])
+        kept, k = self.kept, self.k
+        self.allocate(self.system.dtype)
+        if kept:
+            self.k = kept
+            self.reuse(space)
+            self.k = k
 
     def cycle(self, max_iterations: int) -> Arnoldi:
-        """One cycle: m - k steps beside the space, or m steps of GMRES where there is none yet."""
-        system, kept = self.system, len(self.C)
-        steps = min(self.m - kept, max_iterations - self.iterations)
-        arnoldi = Arnoldi(self.product, self.r, steps, self.C)  # 10, 11, 22
-        while arnoldi.size < steps and not arnoldi.exhausted:
-            self.history.append(arnoldi.extend() / system.norm_b)
-            if not self.history[-1] > system.rtol:
-                break
-        j = arnoldi.size
-        self.iterations += j
-        lengths = np.linalg.norm(self.U, axis=1)  # 23
-        V_hat = np.concatenate([self.U / lengths[:, None], arnoldi.V[:j]])  # 24
-        W_hat = np.concatenate([self.C, arnoldi.V[: j + 1]])
-        G = np.zeros((kept + j + 1, kept + j), dtype=self.r.dtype)
-        G[:kept, :kept] = np.diag(1 / lengths)
-        G[:kept, kept:] = arnoldi.B[:, :j]
-        G[kept:, kept:] = arnoldi.H[: j + 1, :j]
-        if not np.all(np.isfinite(G)):
-            self.norm = np.nan
+        """Steps of Arnoldi beside the space, the correction from them, and what becomes of C."""
+        v, size = self.project(DRIFT)
+        first, kept = self.norm, self.kept
+        steps = self.m - (kept if self.every else self.k)
+        steps = min(steps, max_iterations - self.iterations)
+        arnoldi = self.arnoldi = Arnoldi(self.operate, v, size, self.W, kept, steps)  # 10, 11, 22
+        rest = size
+        goal = (0.95 if self.single else 1.0) * self.goal * size / first
+        while arnoldi.size < steps and not arnoldi.exhausted and not rest <= goal:
+            rest = arnoldi.extend()
+            self.history.append(rest / size * first / self.system.norm_b)
+        self.iterations += arnoldi.size
+        if not np.all(np.isfinite(arnoldi.K)):
+            self.norm = self.norm if self.single else np.nan
             return arnoldi
-        c = W_hat.conj() @ self.r
-        y = lstsq(G, c, cond=1e-14, lapack_driver="gelsy", check_finite=False)[0]  # 12, 25
-        self.x = self.x + system.M(y @ V_hat)  # 26
-        self.r = self.r - (G @ y) @ W_hat  # 13, 27
-        self.norm = float(np.linalg.norm(self.r))
-        if self.k:
-            self._renew(G, V_hat, W_hat, kept)
+        y = arnoldi.minimise()  # 12, 25
+        along = (arnoldi.B @ y).astype(self.kind)
+        Z = arnoldi.V if self.Z is None else self.Z
+        step = y.astype(self.kind) @ Z[: arnoldi.size] - along @ self.U[:kept]
+        self.correct(step)  # 13, 26, 27
+        if self.k and self.every:
+            self.renew(arnoldi)
+        elif self.k:
+            self.append(arnoldi, y, along, step)
         return arnoldi
 
-    def _renew(self, G: np.ndarray, V_hat: np.ndarray, W_hat: np.ndarray, kept: int) -> None:
-        """The next U and C from A M V_hat^T = W_hat^T G; the first `kept` rows are the old ones."""
+    def append(self, arnoldi: Arnoldi, y: np.ndarray, along: np.ndarray, step: np.ndarray) -> None:
+        """A step = V H y joins U and C (GCRO: de Sturler, J. Comput. Appl. Math. 67, 1996)."""
+        j, kept = arnoldi.size, self.kept
+        image = (arnoldi.H @ y).astype(self.kind) @ arnoldi.V[: j + 1]
+        size = np.linalg.norm(image)
+        if not size > 0:
+            return
+        if not self.same:
+            t = y.astype(self.kind) @ arnoldi.V[:j] - along @ self.T[:kept]
+            self.T[kept] = t / size
+        self.U[kept], self.W[kept] = step / size, image / size
+        self.kept = kept + 1
+        if self.kept == self.m:
+            self.renew(None)
+
+    def renew(self, arnoldi: Arnoldi | None) -> None:
+        """Keep k harmonic Ritz vectors of the space [U, Z], whose image is [C, V]."""
+        kept, j = self.kept, arnoldi.size if arnoldi else 0
+        below = j + 1 if arnoldi else 0
+        T, W = self.T[:kept], self.W[: kept + below]
+        lengths = np.linalg.norm(T, axis=1).astype(np.float64)  # 23
+        G = np.zeros((kept + below, kept + j), dtype=self.system.dtype)
+        G[:kept, :kept] = np.diag(1 / lengths)
         S = np.eye(*G.shape, dtype=G.dtype)
-        S[:, :kept] = W_hat.conj() @ V_hat[:kept].T
-        P = _harmonic_ritz(G, S, self.k)  # 14, 28
-        Q, R, chosen = _dropping_qr(G @ P)  # 16, 30
-        self.C = Q.T @ W_hat  # 17, 31
-        Y = P[:, chosen].T @ V_hat  # 15, 29
-        self.U = solve_triangular(R, Y, trans="T", check_finite=False)  # 18, 32
+        S[:, :kept] = (W.conj() @ T.T) / lengths
+        if arnoldi:
+            G[:, kept:] = arnoldi.K[: kept + below, :j]
+        if not (np.all(np.isfinite(G)) and np.all(np.isfinite(S))):
+            return
+        N = np.eye(kept + j, dtype=G.dtype)
+        N[kept:, :kept] = S[kept : kept + j, :kept]
+        N[:kept, kept:] = N[kept:, :kept].conj().T
+        N[:kept, :kept] = (T.conj() @ T.T) / np.outer(lengths, lengths)
+        P = harmonic_ritz(G, S, N, self.k, self.target)  # 14, 28
+        Q, R, chosen = dropping_qr(G @ P)  # 16, 30
+        F = solve_triangular(R, P[:, chosen].T, trans="T", check_finite=False)  # 15, 18, 29, 32
+        F[:, :kept] /= lengths
+        C = Q.T.astype(self.kind) @ W  # 17, 31
+        again, rows = orthonormal_rows(C)  # W lost some orthogonality, which would add up
+        self._mix((again @ F[rows]).astype(self.kind), arnoldi)
+        self.kept = len(rows)
+        self.W[: self.kept] = again.astype(self.kind) @ C[rows]
+
+    def _mix(self, F: np.ndarray, arnoldi: Arnoldi | None) -> None:
+        """U and T become the mixtures F of [U, Z] and [T, V]."""
+        kept, j = self.kept, arnoldi.size if arnoldi else 0
+        rows = arnoldi.V[:j] if arnoldi else self.W[:0]
+        U = F[:, :kept] @ self.U[:kept] + F[:, kept:] @ (rows if self.Z is None else self.Z[:j])
+        if not self.same:
+            T = F[:, :kept] @ self.T[:kept] + F[:, kept:] @ rows
+            self.T[: len(F)] = T
+        self.U[: len(F)] = U
+
+    def space(self) -> RecycleSpace | None:
+        """What to carry; None where there is nothing usable."""
+        if self.kept > self.k:
+            self.renew(None)
+        U = self.U[: self.kept].copy()
+        if not len(U) or not np.all(np.isfinite(U)):
+            return None
+        T = None if self.same else self.T[: self.kept].copy()
+        return RecycleSpace(U, T, self.W[: self.kept].copy())
 
     def finish(self, reason: str) -> KrylovResult:
-        return self.system.finish(self.x, self.iterations, reason, self.history)
-
-
-def _dropping_qr(F: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """F[:, kept] = Q R with the columns of F that depend on others left out; Q, R, kept."""
-    size = np.linalg.norm(F, axis=0)
-    Q, R, order = qr(F / np.where(size > 0, size, 1.0), mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(R))
-    rank = int(np.sum(diagonal > DEPENDENT * diagonal[0])) if diagonal.size else 0
-    kept = order[:rank]
-    return Q[:, :rank], R[:rank, :rank] * size[kept], kept
-
-
-def _orthonormal_images(Y: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """U, C as rows with U spanning the rows of Y, C = A M U orthonormal; images: A M Y^T."""
-    Q, R, kept = _dropping_qr(images)
-    U = solve_triangular(R, Y[kept], trans="T", check_finite=False)
-    return U, np.ascontiguousarray(Q.T)
-
-
-def _harmonic_ritz(G: np.ndarray, S: np.ndarray, k: int) -> np.ndarray:
-    """Columns P: eigenvectors of G^H G z = theta G^H S z with the k smallest |theta|.
-
-    Written as (G^+ S) z = z / theta, an ordinary eigenproblem whose largest values are wanted.
-    A real problem gets a real basis: real and imaginary part of a complex pair.
-    """
-    count = min(k, G.shape[1])
-    inverse = lstsq(G, S, cond=1e-14, lapack_driver="gelsy", check_finite=False)[0]
-    values, vectors = eig(inverse, check_finite=False)
-    order = np.argsort(-np.abs(values), kind="stable")
-    if np.iscomplexobj(G):
-        return np.asarray(vectors[:, order[:count]])
-    columns: list[np.ndarray] = []
-    for index in order:
-        if values[index].imag < 0:
-            continue  # its conjugate gives both columns
-        columns.append(vectors[:, index].real)
-        if values[index].imag > 0:
-            columns.append(vectors[:, index].imag)
-    return np.stack(columns[:count], axis=1)
+        """The result; the residual of x is known."""
+        return self.system.finish(self.x, self.iterations, reason, self.history, self.norm)

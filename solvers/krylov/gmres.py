@@ -37,11 +37,16 @@ def gmres(
     r = system.residual(x) if system.started else system.b
     norm = float(np.linalg.norm(r))
     history, iterations = [norm / (system.norm_b or 1.0)], 0
+    product, V = system.product(system.dtype), np.empty((restart + 1, b.size), system.dtype)
+
+    def operate(v: np.ndarray) -> np.ndarray:
+        return product(system.M(v))
+
     while goal > 0 and norm > goal and np.isfinite(norm):
         if iterations >= max_iterations:
-            return system.finish(x, iterations, MAXIMUM_ITERATIONS, history)
+            return system.finish(x, iterations, MAXIMUM_ITERATIONS, history, norm)
         steps = min(restart, max_iterations - iterations)
-        space = Arnoldi(lambda v: system.A(system.M(v)), r, steps, None)  # 1, 3, 4
+        space = Arnoldi(operate, r / norm, norm, V, 0, steps)  # 1, 3, 4
         while space.size < steps and not space.exhausted:  # 2
             history.append(space.extend() / system.norm_b)  # 5, 6, 7, 8
             if not history[-1] > rtol:
@@ -54,5 +59,5 @@ def gmres(
             reason = STAGNATED
             if space.exhausted and space.singular:
                 reason = "breakdown: matrix is singular on the Krylov space"
-            return system.finish(x, iterations, reason, history)
-    return system.finish(x, iterations, CONVERGED, history)
+            return system.finish(x, iterations, reason, history, norm)
+    return system.finish(x, iterations, CONVERGED, history, norm)

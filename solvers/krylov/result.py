@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sparse
 
 from ...geometry.errors import InputError
 from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED
@@ -40,7 +41,7 @@ class KrylovResult:
 
 
 class System:
-    """A x = b with a right preconditioner, checked."""
+    """A x = b with a preconditioner, checked."""
 
     def __init__(
         self,
@@ -57,6 +58,8 @@ class System:
         shape = getattr(A, "shape", (b.size, b.size))
         if tuple(shape) != (b.size, b.size):
             raise InputError(f"expected a square matrix of {b.size} rows, got shape {shape}")
+        if tuple(getattr(M, "shape", shape)) != (b.size, b.size):
+            raise InputError(f"expected a preconditioner of {b.size} rows, got shape {M.shape}")
         if x0 is not None and np.shape(x0) != b.shape:
             raise InputError(f"expected x0 of shape {b.shape}, got {np.shape(x0)}")
         if not 0 < rtol < 1:
@@ -65,6 +68,8 @@ class System:
             raise InputError(f"expected at least one iteration, got {max_iterations}")
         self.products = 0
         self._product = as_product(A)
+        self._matrix = A
+        self.plain = M is None
         self.M = (lambda r: r) if M is None else as_product(M)
         kinds = [getattr(thing, "dtype", np.float64) for thing in (A, M, b, x0)]
         self.dtype = np.result_type(np.float64, *kinds)
@@ -78,19 +83,41 @@ class System:
         self.products += 1
         return self._product(x)
 
+    def product(self, kind: np.dtype) -> Product:
+        """v -> A v as a new array of a precision; a sparse matrix works in that precision."""
+        matrix = self._matrix
+        if sparse.issparse(matrix):
+            lean = matrix if matrix.dtype == kind else matrix.astype(kind)
+
+            def multiply(v: np.ndarray) -> np.ndarray:
+                self.products += 1
+                return lean @ v.astype(kind, copy=False)
+
+            return multiply
+        return lambda v: np.array(self.A(v.astype(self.dtype, copy=False)), dtype=kind)
+
     def residual(self, x: np.ndarray) -> np.ndarray:
         return self.b - self.A(x)
 
     def finish(
-        self, x: np.ndarray, iterations: int, reason: str, history: list[float]
+        self,
+        x: np.ndarray,
+        iterations: int,
+        reason: str,
+        history: list[float],
+        norm: float | None = None,
     ) -> KrylovResult:
-        """Judge x by its true residual, whatever the iteration believed."""
+        """Judge x by its true residual, whatever the iteration believed.
+
+        norm: |b - A x| where it has just been computed.
+        """
         if not np.isfinite(self.norm_b):
             reason, residual = "breakdown: right-hand side is not finite", np.nan
         elif self.norm_b == 0:
             x, residual, reason = np.zeros_like(x), 0.0, CONVERGED
         else:
-            residual = float(np.linalg.norm(self.residual(x))) / self.norm_b
+            norm = float(np.linalg.norm(self.residual(x))) if norm is None else norm
+            residual = norm / self.norm_b
             if residual <= self.rtol:
                 reason = CONVERGED
             elif not np.isfinite(residual):
