@@ -90,14 +90,14 @@ def orthonormal_rows(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     size = np.linalg.norm(C, axis=1).astype(np.float64)
     size[~(size > 0)] = np.inf
     gram = (C @ C.conj().T).astype(double) / np.outer(size, size)
-    rows, factor = _pivoted_cholesky(gram, 100 * float(np.finfo(C.dtype).eps))
+    rows, factor = pivoted_cholesky(gram, 100 * float(np.finfo(C.dtype).eps))
     F = np.linalg.inv(factor) / size[rows] if len(rows) else np.empty((0, 0), dtype=double)
     once = F.astype(C.dtype) @ C[rows]
     gram = (once @ once.conj().T).astype(double)
     return (np.linalg.inv(np.linalg.cholesky(gram)) @ F if len(rows) else F), rows
 
 
-def _pivoted_cholesky(gram: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+def pivoted_cholesky(gram: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """rows, L with gram[rows][:, rows] = L L^H; pivots below the tolerance end it."""
     left, n = gram.copy(), len(gram)
     L = np.zeros_like(gram)
