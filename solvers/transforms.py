@@ -242,6 +242,13 @@ class _Axis:
         return np.asarray(matrix @ lines).reshape(values.shape)
 
 
+def stencil_eigenvalues(grid: Grid) -> np.ndarray:
+    """Eigenvalues of -Lap by the second-order stencil with Dirichlet ends, of `grid.shape` on
+    cells, in the order of the sine transform."""
+    axes = (_axis(grid, number, "dirichlet") for number in range(grid.ndim))
+    return np.asarray(reduce(np.add.outer, [axis.eigenvalues(False) for axis in axes]))
+
+
 @kernel()
 def sweep(columns, diagonal, below, above, pivots):
     """Solve the tridiagonal systems of all columns (n, modes) in place, by known pivots (n, modes).
