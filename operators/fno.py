@@ -13,7 +13,7 @@ from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 from .architecture import Architecture
 from .config import require
-from .pointwise import PointwiseNetwork, gelu, two_layers
+from .pointwise import PointwiseNetwork
 from .spectral import SpectralConvolution
 
 
@@ -96,18 +96,7 @@ class ChannelNetwork(PointwiseNetwork):
         self.gate = nn.Parameter(torch.ones(width))
 
     def forward(self, q: Tensor, x: Tensor, last: bool) -> Tensor:  # type: ignore[override]
-        return self.evaluate(gated if last else activated, q, x, extra=(self.gate,))
-
-
-def gated(q: Tensor, x: Tensor, *parameters: Tensor, out: Tensor | None = None) -> Tensor:
-    """M(q) + gate x; the gate is the last parameter."""
-    *layers, gate = parameters
-    return torch.addcmul(two_layers(q, *layers), x, gate, out=out)
-
-
-def activated(q: Tensor, x: Tensor, *parameters: Tensor, out: Tensor | None = None) -> Tensor:
-    """gelu(M(gelu(q)) + gate x)."""
-    return gelu(gated(F.gelu(q), x, *parameters, out=out))
+        return self.evaluate(q, x, self.gate, activate=not last)
 
 
 class FNO(nn.Module):

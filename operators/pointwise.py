@@ -2,113 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHUNK = 1 << 19
-"""Numbers of a middle layer worked on at once, 2 MiB in float32: a chunk stays in the cache."""
+from .fused import gelu_, gelu_gradient_, linear, recorded_gradients
+
+CHUNK = 1 << 18
+"""Numbers of a middle layer worked on at once, 1 MiB in float32: a chunk stays in the cache."""
 
 
-def gelu(x: Tensor) -> Tensor:
-    """GELU; in place where no gradient is recorded, so x must be an intermediate result."""
-    return F.gelu(x) if torch.is_grad_enabled() else torch.ops.aten.gelu_(x)
+class Arguments(NamedTuple):
+    """What a network is evaluated with: q and x are (points, channels), x and gate may be None."""
+
+    q: Tensor
+    w1: Tensor
+    b1: Tensor
+    w2: Tensor
+    b2: Tensor
+    x: Tensor | None = None
+    gate: Tensor | None = None
+
+    def chunks(self) -> Iterator[tuple[slice, Arguments]]:
+        """The points a few at a time."""
+        step = max(1, CHUNK // len(self.w1))
+        for start in range(0, len(self.q), step):
+            chunk = slice(start, start + step)
+            x = None if self.x is None else self.x[chunk]
+            yield chunk, self._replace(q=self.q[chunk], x=x)
 
 
-def two_layers(
-    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, out: Tensor | None = None
-) -> Tensor:
-    """w2 gelu(w1 x + b1) + b2 on the last axis of x (points, channels); `out`: without gradient."""
-    if torch.is_grad_enabled():
-        return F.linear(F.gelu(F.linear(x, w1, b1)), w2, b2)
-    # In place, and the bias after the product: addmm would first copy it to every row.
-    middle = gelu(torch.mm(x, w1.T).add_(b1))
-    return torch.mm(middle, w2.T, out=out).add_(b2)
+def plain(arguments: Arguments, activate: bool) -> Tensor:
+    """M(q) = w2 gelu(w1 q + b1) + b2, plus gate x where they are given.
 
-
-@dataclass(frozen=True)
-class _Cut:
-    """How a pointwise function(*fields, *parameters, out=None) is evaluated in chunks.
-
-    fields : how many of its arguments are (points, channels) and are cut
-    points : in a chunk; outputs : channels of the result
+    activate : with gelu(q) for q, and gelu of the result
     """
+    q, w1, b1, w2, b2, x, gate = arguments
+    y = F.linear(F.gelu(F.linear(F.gelu(q) if activate else q, w1, b1)), w2, b2)
+    if x is not None and gate is not None:
+        y = torch.addcmul(y, x, gate)
+    return F.gelu(y) if activate else y
 
-    function: Callable[..., Tensor]
-    fields: int
-    points: int
-    outputs: int
 
-    def chunks(self, count: int) -> list[slice]:
-        return [slice(i, i + self.points) for i in range(0, count, self.points)]
-
-    def part(self, tensors: Sequence[Tensor], chunk: slice) -> list[Tensor]:
-        return [t[chunk] if i < self.fields else t for i, t in enumerate(tensors)]
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        """Without gradient."""
-        y = tensors[0].new_empty(len(tensors[0]), self.outputs)
-        for chunk in self.chunks(len(y)):
-            self.function(*self.part(tensors, chunk), out=y[chunk])
-        return y
-
-    def backward(
-        self, gradient: Tensor, tensors: Sequence[Tensor], wanted: Sequence[bool]
-    ) -> list[Tensor | None]:
-        """Gradients of the wanted tensors, each chunk computed again."""
-        total = [torch.zeros_like(t) if w else None for t, w in zip(tensors, wanted, strict=True)]
-        for chunk in self.chunks(len(gradient)):
-            part = [
-                t.detach().requires_grad_(w)
-                for t, w in zip(self.part(tensors, chunk), wanted, strict=True)
-            ]
-            with torch.enable_grad():
-                y = self.function(*part)
-            for i, found in _gradients(y, part, wanted, gradient[chunk], create_graph=False):
-                whole = total[i]
-                assert whole is not None
-                if i < self.fields:
-                    whole[chunk] = found
-                else:
-                    whole += found
-        return total
+def _evaluate(arguments: Arguments, activate: bool, out: Tensor) -> Tensor:
+    """`plain` without gradient, in chunks; `out` may be q."""
+    for chunk, (q, w1, b1, w2, b2, x, gate) in arguments.chunks():
+        y = linear(linear(F.gelu(q) if activate else q, w1, b1, gelu=True), w2, b2)
+        if x is not None and gate is not None:
+            y.addcmul_(x, gate)
+        out[chunk] = gelu_(y) if activate else y
+    return out
 
 
 def _gradients(
-    y: Tensor, tensors: Sequence[Tensor], wanted: Sequence[bool], gradient: Tensor,
-    create_graph: bool,
-) -> Iterator[tuple[int, Tensor]]:  # fmt: skip
-    """Positions and gradients of the wanted tensors."""
-    places = [i for i, w in enumerate(wanted) if w]
-    leaves = [tensors[i] for i in places]
-    found = torch.autograd.grad(y, leaves, gradient, create_graph=create_graph)
-    return zip(places, found, strict=True)
+    arguments: Arguments, activate: bool, gradient: Tensor, want_q: bool
+) -> tuple[Tensor | None, ...]:
+    """Gradients of `plain` with respect to its arguments, in their order."""
+    q, w1, b1, w2, b2, x, gate = arguments
+    a = F.gelu(q) if activate else q
+    h = linear(a, w1, b1)
+    m = F.gelu(h)
+    if activate:
+        y = linear(m, w2, b2)
+        if x is not None and gate is not None:
+            y.addcmul_(x, gate)
+        gradient = gelu_gradient_(gradient.clone(), y)
+    d_h = gelu_gradient_(linear(gradient, w2.T), h)
+    d_q = linear(d_h, w1.T) if want_q else None
+    if d_q is not None and activate:
+        gelu_gradient_(d_q, q)
+    d_x = None if gate is None else gradient * gate
+    d_gate = None if x is None else (gradient * x).sum(0)
+    return d_q, d_h.T @ a, d_h.sum(0), gradient.T @ m, gradient.sum(0), d_x, d_gate
 
 
 class _Chunked(torch.autograd.Function):
-    """A pointwise function in chunks, of which only its arguments are kept."""
+    """`plain` in chunks, of which only the arguments are kept."""
 
     @staticmethod
-    def forward(ctx: Any, cut: _Cut, *tensors: Tensor) -> Tensor:
-        ctx.cut = cut
+    def forward(ctx: Any, activate: bool, *tensors: Tensor | None) -> Tensor:
+        ctx.activate = activate
         ctx.save_for_backward(*tensors)
-        return cut.forward(*tensors)
+        given = Arguments(*tensors)  # type: ignore[arg-type]
+        return _evaluate(given, activate, given.q.new_empty(len(given.q), len(given.w2)))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[1:]
-        if not torch.is_grad_enabled():
-            return (None, *ctx.cut.backward(gradients[0], tensors, wanted))
-        # create_graph: in one piece, to be differentiated again
-        result: list[Tensor | None] = [None] * len(tensors)
-        y = ctx.cut.function(*tensors)
-        for i, found in _gradients(y, tensors, wanted, gradients[0], create_graph=True):
-            result[i] = found
-        return (None, *result)
+        (gradient,), given = gradients, Arguments(*ctx.saved_tensors)
+        wanted = ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled():  # create_graph: to be differentiated again
+            y = plain(given, ctx.activate)
+            return (None, *recorded_gradients(y, given, gradient))
+        total = [
+            torch.zeros_like(t) if t is not None and w else None
+            for t, w in zip(given, wanted, strict=True)
+        ]
+        for chunk, part in given.chunks():
+            found = _gradients(part, ctx.activate, gradient[chunk], wanted[0])
+            for whole, new, at_points in zip(total, found, PER_POINT, strict=True):
+                if whole is None or new is None:
+                    continue
+                if at_points:
+                    whole[chunk] = new
+                else:
+                    whole += new
+        return (None, *total)
+
+
+PER_POINT = [field in ("q", "x") for field in Arguments._fields]
 
 
 class PointwiseNetwork(nn.Module):
@@ -125,21 +129,22 @@ class PointwiseNetwork(nn.Module):
         self.fused = fused
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.evaluate(two_layers, x)
+        return self.evaluate(x)
 
     def evaluate(
-        self, function: Callable[..., Tensor], *fields: Tensor, extra: tuple[Tensor, ...] = ()
+        self, q: Tensor, x: Tensor | None = None, gate: Tensor | None = None, activate: bool = False
     ) -> Tensor:
-        """function(*fields, weight, bias, weight, bias, *extra, out=None) at every point."""
-        flat = [x.reshape(-1, x.shape[-1]) for x in fields]
-        layers = (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
-        if self.fused and not torch.is_autocast_enabled(fields[0].device.type):
-            points = max(1, CHUNK // self.first.out_features)
-            cut = _Cut(function, len(flat), points, self.second.out_features)
-            if torch.is_grad_enabled():
-                y = _Chunked.apply(cut, *flat, *layers, *extra)
-            else:
-                y = cut.forward(*flat, *layers, *extra)
+        """`plain` with the weights of this network; with x and without gradient, in place of q."""
+        given = Arguments(
+            q.reshape(-1, q.shape[-1]),
+            self.first.weight, self.first.bias, self.second.weight, self.second.bias,
+            None if x is None else x.reshape(-1, x.shape[-1]), gate,
+        )  # fmt: skip
+        if not self.fused or torch.is_autocast_enabled(q.device.type):
+            y = plain(given, activate)
+        elif torch.is_grad_enabled():
+            y = _Chunked.apply(activate, *given)
         else:
-            y = function(*flat, *layers, *extra)
-        return y.view(*fields[0].shape[:-1], -1)
+            place = given.q.new_empty(len(given.q), len(given.w2)) if x is None else given.q
+            y = _evaluate(given, activate, place)
+        return y.view(*q.shape[:-1], -1)

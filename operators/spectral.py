@@ -13,12 +13,15 @@ divided by the number of points, so they do not depend on the resolution.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .fused import gelu_, gelu_gradient_, linear, matmul, recorded_gradients
 
 
 def kept_modes(n: int, modes: int) -> int:
@@ -40,8 +43,8 @@ PRODUCT_RATE = 10.0
 """Measured on a layer's forward and backward pass in float32 on one core with AVX-512: equal times
 at 10.7 (1D, n = 4096), 13 to 16 (1D, 256 and 1024) and 9 (2D, 128); at a quarter of it, as for the
 usual 12 to 16 modes, products are 2 to 4 times faster."""
-BLOCK = 1 << 19
-"""Numbers worked on at once by a fused layer: 2 MiB in float32."""
+BLOCK = 1 << 18
+"""Numbers worked on at once by what a fused layer does at points: 1 MiB in float32."""
 
 
 @lru_cache(maxsize=256)
@@ -163,6 +166,8 @@ class SpectralConvolution(nn.Module):
         """p (n1, ..., nd, batch, channels) -> K x + skip x, where x is gelu(p) or p itself.
 
         skip : (channels, channels)
+
+        Without gradient, p is overwritten by x.
         """
         if not self.uses_products(tuple(p.shape[:-2])):
             return self._by_ffts(F.gelu(p) if activate else p, skip)
@@ -171,14 +176,23 @@ class SpectralConvolution(nn.Module):
         p = p.contiguous()
         if torch.is_grad_enabled():
             return _Fused.apply(p, skip, self.weight, self.bias, self, activate)
-        there, back = self.matrices(p)
-        y, spectrum = _read(p, skip, there, activate)
-        return y.addmm_(back, self.middle(spectrum, self.weight, self.bias, p)).view_as(p)
+        x = gelu_(p) if activate else p
+        return self.evaluate(x, skip, lambda s: self.mix(s, self.weight, self.bias, x))
+
+    def evaluate(self, x: Tensor, skip: Tensor, mix: Callable[[Tensor], Tensor]) -> Tensor:
+        """K x + skip x without gradient, with `mix` for the spectrum."""
+        there, back = self.matrices(x)
+        shape, rows, c = tuple(x.shape[:-2]), x.view(len(x), -1), self.channels
+        mixed = mix(analyse(matmul(there, rows), shape, self.kept(x)))
+        y = matmul(back, synthesise(mixed, shape, self.kept(x)))
+        for block in _blocks(rows):
+            y[block].view(-1, c).add_(linear(rows[block].view(-1, c), skip))
+        return y.view_as(x)
 
     def _by_ffts(self, x: Tensor, skip: Tensor) -> Tensor:
         shape, kept = tuple(x.shape[:-2]), self.kept(x)
         spectrum = analyse_fft(x.flatten(-2), kept)
-        mixed = self.mix(spectrum, self.weight, self.bias, kept, x.shape[-2])
+        mixed = self.mix(spectrum, self.weight, self.bias, x)
         return F.linear(x, skip) + synthesise_fft(mixed, shape, kept).view_as(x).to(x.dtype)
 
     def plain(
@@ -188,8 +202,9 @@ class SpectralConvolution(nn.Module):
         x = F.gelu(p) if activate else p
         there, back = self.matrices(p)
         y, rows = F.linear(x, skip), x.reshape(len(x), -1)
-        middle = self.middle(there @ rows, weight, bias, p)
-        return torch.addmm(y.view_as(rows), back, middle).view_as(x)
+        shape, kept = tuple(p.shape[:-2]), self.kept(p)
+        mixed = self.mix(analyse(there @ rows, shape, kept), weight, bias, p)
+        return torch.addmm(y.view_as(rows), back, synthesise(mixed, shape, kept)).view_as(x)
 
     def kept(self, x: Tensor) -> tuple[int, ...]:
         return tuple(kept_modes(n, m) for n, m in zip(x.shape, self.modes, strict=False))
@@ -198,12 +213,6 @@ class SpectralConvolution(nn.Module):
         """Analysis and synthesis along axis 0."""
         return _matrices(x.shape[0], self.kept(x)[0], True, x.dtype, x.device)
 
-    def middle(self, spectrum: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-        """From the analysis of x along axis 0 to what its synthesis needs: small tensors."""
-        shape, kept = tuple(x.shape[:-2]), self.kept(x)
-        mixed = self.mix(analyse(spectrum, shape, kept), weight, bias, kept, x.shape[-2])
-        return synthesise(mixed, shape, kept)
-
     def kept_weight(self, weight: Tensor, kept: tuple[int, ...]) -> Tensor:
         """The weight of the modes that a grid resolves, (all kept modes, 2 channels, channels)."""
         weight = weight.narrow(0, 0, kept[0])
@@ -211,18 +220,17 @@ class SpectralConvolution(nn.Module):
             weight = weight.narrow(axis, full - m, 2 * m - 1)
         return weight.reshape(-1, 2 * self.channels, self.channels)
 
-    def mix(
-        self, spectrum: Tensor, weight: Tensor, bias: Tensor, kept: tuple[int, ...], batch: int
-    ) -> Tensor:
-        """Multiply each mode's channels by its matrix: one real batched product."""
-        modes, c = spectrum.shape[0], self.channels
-        spectrum = spectrum.view(modes, 2, batch, c)
-        real, imaginary = spectrum.unbind(1)
+    def mix(self, spectrum: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        """Multiply each mode's channels by its matrix; `spectrum` is that of x."""
+        modes, batch, c, kept = len(spectrum), x.shape[-2], self.channels, self.kept(x)
+        weight = self.kept_weight(weight, kept).to(spectrum.dtype)
+        flat = spectrum.view(modes, 2 * batch, c)
         # (re + i im) (R + i I) = (re + i im) R + (-im + i re) I
-        turned = torch.stack([-imaginary, real], dim=1)
-        both = torch.cat([spectrum, turned], dim=-1).view(modes, 2 * batch, 2 * c)
-        mixed = torch.bmm(both, self.kept_weight(weight, kept).to(both.dtype))
-        mixed = mixed.view(modes, 2, batch, c)
+        mixed, turned = (
+            torch.bmm(flat, part).view(modes, 2, batch, c) for part in weight.split(c, dim=1)
+        )
+        mixed[:, 0] -= turned[:, 1]
+        mixed[:, 1] += turned[:, 0]
         constant = 0  # position of the mode k = 0: the bias costs a few numbers, not every point
         for m in kept[1:]:
             constant = constant * (2 * m - 1) + m - 1
@@ -231,9 +239,9 @@ class SpectralConvolution(nn.Module):
 
 
 class _Fused(torch.autograd.Function):
-    """`SpectralConvolution.plain` a few rows at a time, which stay in the cache in between.
+    """`SpectralConvolution.plain`; kept are p and the small tensors of `mix`.
 
-    Kept for the backward pass are p and the small tensors of `middle`; gelu(p) is computed again.
+    The transforms read all of a large matrix, the rest a few rows at a time.
     """
 
     @staticmethod
@@ -241,61 +249,44 @@ class _Fused(torch.autograd.Function):
         ctx: Any, p: Tensor, skip: Tensor, weight: Tensor, bias: Tensor,
         layer: SpectralConvolution, activate: bool,
     ) -> Tensor:  # fmt: skip
-        y, spectrum = _read(p, skip, layer.matrices(p)[0], activate)
-        with torch.enable_grad():
-            leaves = [t.detach().requires_grad_() for t in (spectrum, weight, bias)]
-            middle = layer.middle(leaves[0], leaves[1], leaves[2], p)
-        y.addmm_(layer.matrices(p)[1], middle.detach())
+        def mix(spectrum: Tensor) -> Tensor:
+            with torch.enable_grad():
+                leaves = [t.detach().requires_grad_() for t in (spectrum, weight, bias)]
+                mixed = layer.mix(leaves[0], leaves[1], leaves[2], p)
+            ctx.leaves, ctx.mixed = leaves, mixed
+            return mixed.detach()
+
         ctx.save_for_backward(p, skip, weight, bias)
-        ctx.layer, ctx.activate, ctx.leaves, ctx.middle = layer, activate, leaves, middle
-        return y.view_as(p)
+        ctx.layer, ctx.activate = layer, activate
+        return layer.evaluate(F.gelu(p) if activate else p, skip, mix)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), inputs = gradients, ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: plain operations, to be differentiated again
-            y = ctx.layer.plain(*inputs, ctx.activate)
-            wanted = [t for t in inputs if t.requires_grad]
-            found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
-            return (*(next(found) if t.requires_grad else None for t in inputs), None, None)
+        (gradient,), inputs, layer = gradients, ctx.saved_tensors, ctx.layer
+        if torch.is_grad_enabled():  # create_graph: to be differentiated again
+            y = layer.plain(*inputs, ctx.activate)
+            return (*recorded_gradients(y, inputs, gradient), None, None)
         p, skip, *_ = inputs
-        there, back = ctx.layer.matrices(p)
+        shape, kept, c = tuple(p.shape[:-2]), layer.kept(p), len(skip)
+        there, back = layer.matrices(p)
         gradient = gradient.reshape(len(p), -1)
+        # On the axes behind the first, synthesis is the adjoint of analysis times their points.
+        points = math.prod(shape[1:])
+        d_mixed = analyse(matmul(back.T, gradient), shape, kept).mul_(points)
         d_spectrum, d_weight, d_bias = torch.autograd.grad(
-            ctx.middle, ctx.leaves, back.T @ gradient, retain_graph=True
+            ctx.mixed, ctx.leaves, d_mixed, retain_graph=True
         )
-        d_p, d_skip = _read_gradients(p, skip, there, ctx.activate, gradient, d_spectrum)
-        return d_p, d_skip, d_weight, d_bias, None, None
+        d_p = matmul(there.T, synthesise(d_spectrum.div_(points), shape, kept))
+        d_skip, rows = torch.zeros_like(skip), p.view(len(p), -1)
+        for block in _blocks(rows):
+            at, d_y, d_x = (t[block].view(-1, c) for t in (rows, gradient, d_p))
+            d_skip.addmm_(d_y.T, F.gelu(at) if ctx.activate else at)
+            d_x.add_(linear(d_y, skip.T))
+            if ctx.activate:
+                gelu_gradient_(d_x, at)
+        return d_p.view_as(p), d_skip, d_weight, d_bias, None, None
 
 
 def _blocks(rows: Tensor) -> list[slice]:
     step = max(1, BLOCK // rows.shape[1])
     return [slice(start, start + step) for start in range(0, len(rows), step)]
-
-
-def _read(p: Tensor, skip: Tensor, matrix: Tensor, activate: bool) -> tuple[Tensor, Tensor]:
-    """What reads all of x = gelu(p): its product with `skip`, and `matrix` times it, by rows."""
-    rows, c = p.reshape(len(p), -1), len(skip)
-    y, spectrum = torch.empty_like(rows), rows.new_zeros(len(matrix), rows.shape[1])
-    for block in _blocks(rows):
-        x = F.gelu(rows[block]) if activate else rows[block]
-        torch.mm(x.view(-1, c), skip.T, out=y[block].view(-1, c))
-        spectrum.addmm_(matrix[:, block], x)
-    return y, spectrum
-
-
-def _read_gradients(
-    p: Tensor, skip: Tensor, matrix: Tensor, activate: bool, d_y: Tensor, d_spectrum: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of `_read` with respect to p and skip."""
-    rows, c = p.reshape(len(p), -1), len(skip)
-    d_p, d_skip = torch.empty_like(rows), torch.zeros_like(skip)
-    for block in _blocks(rows):
-        x = F.gelu(rows[block]) if activate else rows[block]
-        d_skip.addmm_(d_y[block].view(-1, c).T, x.view(-1, c))
-        d_x = d_p[block]
-        torch.mm(d_y[block].view(-1, c), skip, out=d_x.view(-1, c))
-        d_x.addmm_(matrix[:, block].T, d_spectrum)
-        if activate:
-            torch.ops.aten.gelu_backward.grad_input(d_x, rows[block], grad_input=d_x)
-    return d_p.view_as(p), d_skip
