@@ -37,7 +37,9 @@ def as_csr(A: Any) -> sparse.csr_array:
     if A.dtype.kind not in "biufc":
         raise InputError(f"expected a matrix of numbers, got {A.dtype}")
     given = A
-    A = sparse.csr_array(A).astype(np.complex128 if A.dtype.kind == "c" else np.float64, copy=False)
+    dtype = np.complex128 if A.dtype.kind == "c" else np.float64
+    if not (isinstance(A, sparse.csr_array) and A.dtype == dtype):
+        A = sparse.csr_array(A, dtype=dtype)
     if not A.has_canonical_format:
         A = A.copy() if sparse.issparse(given) else A
         A.sum_duplicates()

@@ -89,12 +89,15 @@ class DirectSolver:
             raise InputError(
                 f"expected a square matrix and as many rows in b, got {A.shape} and {b.shape}"
             )
-        self.factorise(A)
+        self._take(A)
         return self.apply(b)
 
     def factorise(self, A: Any) -> None:
         """Prepare `apply` for A. Raises `InputError` as `solve` does."""
-        A = as_csr(A)
+        self._take(as_csr(A))
+
+    def _take(self, A: sparse.csr_array) -> None:
+        """The factor of A, unless it is there already."""
         if self._pattern is None or not self._pattern.fits(A):
             self._forget(A)
         elif self._current is not None and _same(self._data, A.data):

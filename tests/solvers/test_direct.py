@@ -56,7 +56,11 @@ def takes(backend, kind, complex_values):
 @pytest.mark.parametrize("promised", [True, False])
 def test_a_sequence_needs_one_analysis(backend, kind, complex_values, promised):
     if not takes(backend, kind, complex_values):
-        pytest.skip("CHOLMOD has no pivoting")
+        with pytest.raises(InputError, match="CHOLMOD"):
+            DirectSolver(backend, **(STRUCTURE[kind] if promised else {})).solve(
+                random_matrix(0, kind=kind, complex_values=complex_values), np.ones(60)
+            )
+        return
     solver = DirectSolver(backend, **(STRUCTURE[kind] if promised else {}))
     first = None
     for seed in range(4):
@@ -111,15 +115,11 @@ def test_the_same_matrix_keeps_its_factor_and_a_new_pattern_does_not(backend):
 @pytest.mark.parametrize("backend", LIBRARIES)
 def test_an_indefinite_matrix_is_found_out_once(backend):
     solver = DirectSolver(backend)
-    shifted = []
     for seed in range(3):
-        A = random_matrix(seed, kind="positive").toarray()
-        A -= 0.9 * np.linalg.eigvalsh(A).mean() * np.eye(60)
-        A += (1.0 - min(np.diag(A).min(), 0)) * np.diag(np.arange(60) == 0)
-        np.fill_diagonal(A, np.abs(np.diag(A)) + 0.1)
-        assert np.linalg.eigvalsh(A).min() < 0
-        shifted.append(sparse.csr_array(A))
-    for A in shifted:
+        dense = random_matrix(seed, kind="symmetric").toarray()
+        np.fill_diagonal(dense, np.abs(np.diag(dense)) + 0.1)
+        assert np.linalg.eigvalsh(dense).min() < 0
+        A = sparse.csr_array(dense)
         np.testing.assert_allclose(A @ solver.solve(A, np.ones(60)), 1, atol=1e-5)
     assert solver.structure == "symmetric"
     assert solver.analyses <= 3
@@ -157,11 +157,9 @@ def test_an_operator_is_taken_as_it_is(backend):
     assert (solver.solver.analyses, solver.solver.factorisations) == (1, 3)
 
 
-@pytest.mark.parametrize("backend", LIBRARIES)
+@pytest.mark.parametrize("backend", [LIBRARIES[0], LIBRARIES[2]])
 def test_pivots_are_found_where_the_diagonal_has_none(backend):
     """A saddle point, and a circle of shifts: no pivot on the diagonal is usable."""
-    if backend == "cholmod":
-        pytest.skip("CHOLMOD has no pivoting")
     B = random_matrix(0, n=20).toarray()
     saddle = np.block([[np.zeros((20, 20)), B], [B.T, np.zeros((20, 20))]])
     circle = np.roll(np.diag(np.arange(1.0, 41)), 1, axis=0)
@@ -175,8 +173,7 @@ def test_pivots_are_found_where_the_diagonal_has_none(backend):
 def test_refinement_recovers_digits():
     """Pivots from the diagonal of a matrix that is not positive definite cost digits."""
     rng = np.random.default_rng(3)
-    A = sparse.csr_array(rng.normal(size=(200, 200)) + 1e-7 * np.eye(200))
-    np.fill_diagonal(A.toarray(), 1e-7)
+    A = sparse.csr_array(rng.normal(size=(200, 200)))
     b = rng.normal(size=200)
     once = DirectSolver("superlu", positive=True).solve(A, b)
     rough = np.linalg.norm(b - A @ once) / np.linalg.norm(b)
