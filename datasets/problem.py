@@ -9,6 +9,7 @@ attributes and the abstract methods, and name it in the entry point group `sobol
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -258,5 +259,5 @@ class Problem(ABC):
         """
 
     def config(self) -> dict[str, Any]:
-        """The parameters of the distribution, as JSON can hold them."""
-        return dataclasses.asdict(self)
+        """The parameters of the distribution, as they come back from JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))

@@ -55,6 +55,7 @@ problems = Registry(
     {
         "burgers": f"{_HERE}.problems.burgers:Burgers",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
+        "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",
         "poisson": f"{_HERE}.problems.poisson:Poisson",
     },
 )
