@@ -67,7 +67,8 @@ def test_an_operator_gives_jacobi_its_diagonal_alone():
     np.testing.assert_array_equal(M @ r, Jacobi(diffusion((6, 7), seed=1)) @ r)
 
 
-EVERY = sorted(PRECONDITIONERS)
+# Those that take every sparse matrix.
+EVERY = ["none", "jacobi", "block_jacobi", "sor", "ssor", "ilu", "icc", "schwarz", "amg"]
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -107,7 +108,7 @@ def test_matrices_that_no_method_can_take_are_refused(name):
         make(np.array([[1.0, np.nan], [0.0, 1.0]]))
 
 
-@pytest.mark.parametrize("name", sorted(set(EVERY) - {"none", "block_jacobi", "ilu", "schwarz"}))
+@pytest.mark.parametrize("name", ["jacobi", "sor", "ssor", "icc", "amg"])
 def test_zeros_on_the_diagonal_are_refused(name):
     with pytest.raises(UnusableMatrix, match="on the diagonal"):
         PRECONDITIONERS[name](sparse.csr_array(np.array([[1.0, 1.0], [1.0, 0.0]])))
