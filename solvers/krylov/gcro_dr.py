@@ -22,6 +22,7 @@ from .result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, Oper
 Side = Literal["right", "left", "flexible"]
 Refresh = Literal["cycle", "system"]
 SINGLE_FROM = 1000  # unknowns: below it single precision saves nothing
+AGE = 10  # systems of one matrix, after which rounding has moved C away from A U
 DRIFT = 1e-3  # of |r|: larger components along C are taken out before a cycle
 
 
@@ -31,13 +32,16 @@ class RecycleSpace:
 
     U   (k, n)  in the variable x: part of the solution space
     T   (k, n)  what the preconditioner made U from, U = M T; None where it is U itself
-    C   (k, n)  A U (left: M A U), orthonormal, of the matrix that it comes from; the next
-                system uses it where one product shows that it still fits
+    C   (k, n)  A U (left: M A U), orthonormal, of the matrix that it comes from
+    probe       a vector and its image under that matrix: where the next one maps it alike, C is
+                used again, and `age` counts how often
     """
 
     U: np.ndarray
     T: np.ndarray | None = None
     C: np.ndarray | None = None
+    probe: tuple[np.ndarray, np.ndarray] | None = None
+    age: int = 0
 
 
 def gcro_dr(
@@ -66,8 +70,9 @@ def gcro_dr(
     target   which harmonic Ritz vectors of A M (M A on the left) are kept
     refresh  "cycle": in every cycle, as published. "system": the correction of each cycle
              joins the space, which is reduced to k directions when it holds m of them, and at
-             the end; no eigenproblem within a cycle and no direction lost. None: the second
-             where a space is given, the first where one must be found
+             the end: no eigenproblem within a cycle and no direction lost, and as few products
+             for the target "smallest"; those corrections hold little of the others. None:
+             "system" where a space for that target is given, else "cycle"
     precision  "mixed": basis and space in single precision, x and the residual that starts each
              cycle in double, so that any tolerance is reached; a system for which single
              precision is too coarse goes on in double, and so do those that get its space
@@ -92,7 +97,7 @@ def gcro_dr(
             "begin a new space for another size"
         )
     carried = space is not None and len(space.U) > 0 and k > 0
-    every = (refresh or ("system" if carried else "cycle")) == "cycle"
+    every = refresh == "cycle" or (refresh is None and not (carried and target == "smallest"))
     iteration = _Iteration(system, m, k, side == "left", target, every)
     solved = system.norm_b == 0 or iteration.norm <= iteration.goal
     if solved or not np.isfinite(iteration.norm):
@@ -125,7 +130,7 @@ class _Iteration:
         self.norm = float(np.linalg.norm(self.r))
         self.goal = system.rtol * system.norm_b
         self.history = [self.norm / (system.norm_b or 1.0)]
-        self.iterations = self.kept = 0
+        self.iterations = self.kept = self.age = 0
 
     def allocate(self, kind: np.dtype) -> None:
         """Rows W = [C, V], and U, T; Z = M V. Without right preconditioning Z is V and T is U."""
@@ -155,17 +160,16 @@ class _Iteration:
 
     def reuse(self, space: RecycleSpace) -> None:
         """Make the carried directions fit this matrix, and take their part out of r."""
-        U, C = self._cast(space.U[: self.k]), space.C
+        U = self._cast(space.U[: self.k])
         T = U if self.same or space.T is None else self._cast(space.T[: self.k])
-        if C is not None and self._fits(U, self._cast(C[: self.k])):
-            rows, F = np.arange(len(U)), np.eye(len(U), dtype=self.kind)
-            images = self._cast(C[: self.k])
+        if space.C is not None and self._fits(space):
+            images, self.age = self._cast(space.C[: self.k]), space.age + 1
         else:
             images = np.stack([self.image(u) for u in U])  # 4
             if not np.all(np.isfinite(images)):
                 return
-            F, rows = orthonormal_rows(images)  # 5
-            F = F.astype(self.kind)
+        F, rows = orthonormal_rows(images)  # 5
+        F = F.astype(self.kind)
         self.kept = len(rows)
         self.W[: self.kept] = F @ images[rows]
         self.U[: self.kept] = F @ U[rows]  # 6
@@ -176,12 +180,16 @@ class _Iteration:
     def _cast(self, rows: np.ndarray) -> np.ndarray:
         return (rows if self.kind.kind == "c" else rows.real).astype(self.kind)
 
-    def _fits(self, U: np.ndarray, C: np.ndarray) -> bool:
-        """Whether A U = C for this matrix too: asked by one product with a mixture of U."""
-        weights = np.random.default_rng(0).uniform(0.5, 1.5, len(U)).astype(self.kind)
-        image = self.image(weights @ U)
-        error = float(np.linalg.norm(image - weights @ C))
-        return error <= (1e-5 if self.single else 1e-12) * float(np.linalg.norm(image))
+    def _fits(self, space: RecycleSpace) -> bool:
+        """Whether the space is from this matrix (left: and M): asked by one product."""
+        if space.C is None or space.probe is None or space.age >= AGE:
+            return False
+        x, image = space.probe
+        if x.dtype != self.x.dtype:
+            return False
+        found = self.system.A(x)
+        found = self.system.M(found) if self.left else found
+        return bool(np.linalg.norm(found - image) <= 1e-10 * np.linalg.norm(image))
 
     def project(self, least: float) -> tuple[np.ndarray, float]:
         """What a cycle starts from, r / |r| and |r|, after its part along C has been taken out."""
@@ -324,7 +332,9 @@ class _Iteration:
         if not len(U) or not np.all(np.isfinite(U)):
             return None
         T = None if self.same else self.T[: self.kept].copy()
-        return RecycleSpace(U, T, self.W[: self.kept].copy())
+        image = self.system.b - self.r
+        probe = self.x, self.system.M(image) if self.left else image
+        return RecycleSpace(U, T, self.W[: self.kept].copy(), probe, self.age)
 
     def finish(self, reason: str) -> KrylovResult:
         """The result; the residual of x is known."""

@@ -89,6 +89,7 @@ class _Run:
         self.W = self.AW = np.empty((0, self.r.size), dtype=system.dtype)
         self.window: RitzWindow | None = None
         self.found: np.ndarray | None = None
+        self.as_given = False
         self.reason = ""
 
     def deflate(self, space: DeflationSpace, k: int) -> None:
@@ -97,7 +98,7 @@ class _Run:
         W, AW = space.W[:k], space.AW
         W = (W.real if real else W).astype(self.system.dtype)
         if AW is not None and self._fits(W, AW[:k]):
-            self.W, self.AW = W, AW[:k]
+            self.W, self.AW, self.as_given = W, AW[:k], True
             return
         AW = np.stack([self.system.A(w) for w in W])
         gram = W.conj() @ AW.T
@@ -185,10 +186,11 @@ class _Run:
             self.window = None
 
     def space(self) -> DeflationSpace | None:
-        """What to carry; None where there is nothing usable."""
+        """What to carry; None where nothing usable is new."""
         self.settle()
         if self.found is None:
-            return DeflationSpace(self.W, self.AW) if len(self.W) else None
+            new = len(self.W) and not self.as_given
+            return DeflationSpace(self.W, self.AW) if new else None
         usable = len(self.found) and np.all(np.isfinite(self.found))
         return DeflationSpace(self.found) if usable else None
 

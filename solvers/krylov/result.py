@@ -58,8 +58,9 @@ class System:
         shape = getattr(A, "shape", (b.size, b.size))
         if tuple(shape) != (b.size, b.size):
             raise InputError(f"expected a square matrix of {b.size} rows, got shape {shape}")
-        if tuple(getattr(M, "shape", shape)) != (b.size, b.size):
-            raise InputError(f"expected a preconditioner of {b.size} rows, got shape {M.shape}")
+        shape = getattr(M, "shape", shape)
+        if tuple(shape) != (b.size, b.size):
+            raise InputError(f"expected a preconditioner of {b.size} rows, got shape {shape}")
         if x0 is not None and np.shape(x0) != b.shape:
             raise InputError(f"expected x0 of shape {b.shape}, got {np.shape(x0)}")
         if not 0 < rtol < 1:
@@ -129,6 +130,13 @@ class System:
         )
 
 
+def unusable(b: np.ndarray, reason: str) -> KrylovResult:
+    """The result for a matrix with which nothing could be begun: x is zero."""
+    residual = 1.0 if np.all(np.isfinite(b)) else float("nan")
+    x = np.zeros(np.shape(b), dtype=np.result_type(b, np.float64))
+    return KrylovResult(x, False, 0, 0, residual, f"breakdown: {reason}", np.array([residual]))
+
+
 def as_product(A: Operator) -> Product:
     """A as a function of vectors."""
     if hasattr(A, "__matmul__"):
@@ -146,4 +154,5 @@ __all__ = [
     "Operator",
     "System",
     "as_product",
+    "unusable",
 ]
