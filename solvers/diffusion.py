@@ -1,100 +1,61 @@
-"""Cell-centred finite volumes for -div(a grad u) = f with Dirichlet values. Order 2.
+"""Cell-centred finite volumes for -div(a grad u) + sigma u = f, two and three dimensions. Order 2.
 
 The flux through a face between two cells takes the harmonic mean of their coefficients, which is
 exact in one dimension where a jumps on the face (Eymard, Gallouet, Herbin 2000, section 3.1.2).
-Boundary values stand on the boundary faces, half a cell from the nearest centre.
-
-The equations are divided by the cell's volume, so that `A u = f` takes point values of f.
+Dirichlet values stand on the boundary faces, half a cell from the nearest centre; through a
+Neumann face flows what is given; a periodic axis (from the grid) has one more face between its
+ends. The equations are divided by the cell's volume, so that `A u = f` takes point values of f.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sparse
 
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
-from .kernels import kernel
+from .diffusion_kernels import all_positive, apply_links, links_across_rows, links_along_rows
+from .stencil_pattern import stencil_pattern
 
-Boundary = float | Callable[..., np.ndarray] | Sequence[Sequence[float | np.ndarray]]
-"""Dirichlet values: one number, a function of the coordinates, or ((left, right), (low, high))."""
+Condition = Literal["dirichlet", "neumann"]
+Conditions = Condition | Sequence[Condition | tuple[Condition, Condition]]
+"""One for all sides, or for each axis one or a pair (at its lower end, at its upper end)."""
 
+Values = float | np.ndarray | Callable[..., np.ndarray] | None
+Boundary = Values | Sequence[Sequence[Values]]
+"""Data of the sides: one for all, or for each axis a pair (at its lower end, at its upper end)."""
 
-@kernel()
-def face_coefficients(a, spacing, faces_0, faces_1):
-    """Fill faces_0 (n0+1, n1) and faces_1 (n0, n1+1) with coefficient / h^2; check a.
-
-    Face i of axis 0 lies between cells i-1 and i; faces 0 and n0 are the boundary. Returns
-    whether every coefficient is positive and finite; if not, the faces mean nothing.
-    """
-    n0, n1 = a.shape
-    weight_0 = 2.0 / (spacing[0] * spacing[0])
-    weight_1 = 2.0 / (spacing[1] * spacing[1])
-    for i in range(n0):
-        row = a[i]
-        smallest, largest = row[0], row[0]
-        finite = 0.0
-        for j in range(n1):
-            smallest = min(smallest, row[j])
-            largest = max(largest, row[j])
-            finite += row[j] - row[j]  # nan if any is nan or infinite
-        if not (smallest > 0.0 and finite == 0.0):
-            return False
-        if i == 0:
-            for j in range(n1):
-                faces_0[0, j] = weight_0 * row[j]
-        else:
-            above = a[i - 1]
-            out = faces_0[i]
-            for j in range(n1):
-                out[j] = weight_0 * above[j] * (row[j] / (above[j] + row[j]))
-        out = faces_1[i, 1:]
-        left, right = row[: n1 - 1], row[1:]
-        faces_1[i, 0] = weight_1 * row[0]
-        for j in range(n1 - 1):
-            out[j] = weight_1 * left[j] * (right[j] / (left[j] + right[j]))
-        faces_1[i, n1] = weight_1 * row[n1 - 1]
-    for j in range(n1):
-        faces_0[n0, j] = weight_0 * a[n0 - 1, j]
-    return True
-
-
-@kernel()
-def apply_faces(faces_0, faces_1, u, out):
-    """out = A u for u of shape (n0, n1), zero on the boundary."""
-    n0, n1 = u.shape
-    for i in range(n0):
-        for j in range(n1):
-            total = (faces_0[i, j] + faces_0[i + 1, j] + faces_1[i, j] + faces_1[i, j + 1]) * u[
-                i, j
-            ]
-            if i > 0:
-                total -= faces_0[i, j] * u[i - 1, j]
-            if i < n0 - 1:
-                total -= faces_0[i + 1, j] * u[i + 1, j]
-            if j > 0:
-                total -= faces_1[i, j] * u[i, j - 1]
-            if j < n1 - 1:
-                total -= faces_1[i, j + 1] * u[i, j + 1]
-            out[i, j] = total
+_CODES = {"dirichlet": 0, "neumann": 1, "periodic": 2}
 
 
 class DiffusionOperator:
     """The matrix A of one coefficient field, without storing it.
 
-    a: (n0, n1), positive and finite; grid: cell-centred, of that shape, not periodic.
+    a: (n0, n1) or (n0, n1, n2), positive and finite; grid: cell-centred, of that shape;
+    conditions: of the sides, ignored on periodic axes, for example "neumann" or
+    (("dirichlet", "neumann"), "neumann"); reaction: sigma >= 0, a number or of a's shape.
     Raises `InputError` where they are not.
 
     >>> grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
     >>> A = DiffusionOperator(np.ones((4, 4)), grid)
     >>> A.matvec(np.ones((4, 4)))[1, 1], A.matvec(np.ones((4, 4)))[0, 0]
     (np.float64(0.0), np.float64(64.0))
+    >>> bool(np.all(DiffusionOperator(np.ones((4, 4)), grid, "neumann") @ np.ones(16) == 0))
+    True
     """
 
-    def __init__(self, a: np.ndarray, grid: Grid) -> None:
+    kind: ClassVar[str] = "diffusion"
+
+    def __init__(
+        self,
+        a: np.ndarray,
+        grid: Grid,
+        conditions: Conditions = "dirichlet",
+        reaction: float | np.ndarray = 0.0,
+    ) -> None:
         check_grid(grid)
         a = np.ascontiguousarray(a, dtype=np.float64)
         if a.shape != grid.shape:
@@ -102,66 +63,95 @@ class DiffusionOperator:
                 f"expected a coefficient of shape {grid.shape}, got {a.shape}; "
                 "give one value for each cell"
             )
-        n0, n1 = grid.shape
-        self.a = a
-        self.grid = grid
-        self.faces = (np.empty((n0 + 1, n1)), np.empty((n0, n1 + 1)))
-        self.dtype = np.dtype(np.float64)
-        self.shape = (a.size, a.size)
-        if not face_coefficients(a, grid.spacing, *self.faces):
+        if not all_positive(a.reshape(-1)):
             raise InputError(
                 f"expected positive finite coefficients, got {describe_coefficient(a)}; "
                 "the equation is not elliptic there"
             )
+        self.a = a
+        self.grid = grid
+        self.conditions = read_conditions(conditions, grid)
+        self.reaction = _read_reaction(reaction, grid)
+        self.faces = empty_links(grid)
+        fill_links(a, grid, self.conditions, self.faces)
+        self.dtype = np.dtype(np.float64)
+        self.shape = (a.size, a.size)
+
+    @property
+    def singular(self) -> bool:
+        """Whether constants are the null space: no Dirichlet side and no reaction."""
+        return is_singular(self.conditions) and self.reaction is None
 
     def matvec(self, u: np.ndarray) -> np.ndarray:
-        """A u for u of shape (n0, n1) or flat (n0 n1,); the result has u's shape."""
+        """A u for u of the grid's shape or flat (n,); the result has u's shape."""
         field = np.ascontiguousarray(u, dtype=np.float64).reshape(self.grid.shape)
         out = np.empty(self.grid.shape)
-        apply_faces(*self.faces, field, out)
+        apply_links(
+            *solid(self.faces),
+            solid_reaction(self.reaction),
+            periodic_flags(self.grid),
+            solid_field(field),
+            solid_field(out),
+        )
         return out.reshape(np.shape(u))
 
     __matmul__ = matvec
 
     @property
     def diagonal(self) -> np.ndarray:
-        """Diagonal of A, (n0, n1)."""
+        """Diagonal of A, of the grid's shape."""
         total = np.zeros(self.grid.shape)
+        if self.reaction is not None:
+            total += self.reaction
         for axis, faces in enumerate(self.faces):
+            if self.grid.wraps[axis] and self.grid.shape[axis] == 1:
+                continue  # the only cell is its own neighbour
             lower, upper = _sides(axis, faces.ndim)
             total += faces[lower] + faces[upper]
         return total
 
     def to_csr(self) -> sparse.csr_array:
         """A as a sparse matrix; unknowns in C order."""
-        indices, indptr, gather = _pattern(self.grid.shape)
+        indices, indptr, gather, first = stencil_pattern(self.grid.shape, self.grid.wraps)
         values = [self.diagonal.ravel()]
         for axis, faces in enumerate(self.faces):
             inner = [slice(None)] * faces.ndim
-            inner[axis] = slice(1, -1)
+            inner[axis] = slice(0 if self.grid.wraps[axis] else 1, -1)
             values.append(-faces[tuple(inner)].ravel())
         data = np.concatenate(values)[gather]
+        if first.size < data.size:
+            data = np.add.reduceat(data, first)
         return sparse.csr_array((data, indices, indptr), shape=self.shape)
 
     def boundary_source(self, boundary: Boundary) -> np.ndarray:
-        """What Dirichlet values add to the right-hand side, (n0, n1).
+        """What data on the sides add to the right-hand side, of the grid's shape.
 
-        boundary: a number, a function of the coordinates (called with one array an axis), or
-        for each axis a pair (at its lower end, at its upper end) of numbers or of arrays with
-        one value for each face there.
+        boundary: one for all sides, or for each axis a pair (at its lower end, at its upper
+        end): numbers, arrays with one value for each face there, functions of the coordinates
+        (called with one array an axis), or None for zero. The data are values of u on Dirichlet
+        sides, and a du/dn with the outward normal n on Neumann sides; periodic ones have none.
         """
-        return boundary_source(self.faces, self.grid, boundary)
+        return boundary_source(self.faces, self.grid, self.conditions, boundary)
 
 
-def boundary_source(faces: Sequence[np.ndarray], grid: Grid, boundary: Boundary) -> np.ndarray:
+def boundary_source(
+    faces: Sequence[np.ndarray],
+    grid: Grid,
+    conditions: tuple[tuple[str, str], ...],
+    boundary: Boundary,
+) -> np.ndarray:
     """See `DiffusionOperator.boundary_source`."""
     source = np.zeros(grid.shape)
     for axis, coefficients in enumerate(faces):
-        for end in (0, -1):
+        for end, condition in zip((0, -1), conditions[axis], strict=True):
+            if condition == "periodic":
+                continue
             at = tuple(end if d == axis else slice(None) for d in range(grid.ndim))
             values = _boundary_values(grid, boundary, axis, end)
+            neumann = condition == "neumann"
+            weight = 1.0 / grid.spacing[axis] if neumann else coefficients[at]
             try:
-                source[at] += coefficients[at] * values
+                source[at] += weight * values
             except ValueError as problem:
                 raise InputError(
                     f"expected {source[at].shape} boundary values on axis {axis}, got "
@@ -172,11 +162,74 @@ def boundary_source(faces: Sequence[np.ndarray], grid: Grid, boundary: Boundary)
 
 def check_grid(grid: Grid) -> None:
     """Raise `InputError` unless the grid is one this discretisation stands on."""
-    if grid.centering != "cell" or any(np.atleast_1d(grid.periodic)) or len(grid.shape) != 2:
+    if grid.centering != "cell" or grid.ndim not in (2, 3):
         raise InputError(
-            f"expected a two-dimensional cell-centred grid without periodic axes, got {grid}; "
-            'use Grid(extent, (n0, n1), centering="cell")'
+            f"expected a cell-centred grid of two or three dimensions, got {grid}; "
+            'use Grid(extent, shape, centering="cell")'
         )
+
+
+def read_conditions(conditions: Conditions, grid: Grid) -> tuple[tuple[str, str], ...]:
+    """A pair of names for each axis; `InputError` where they are not conditions."""
+    given: Any = (conditions,) * grid.ndim if isinstance(conditions, str) else tuple(conditions)
+    pairs = [(entry, entry) if isinstance(entry, str) else tuple(entry) for entry in given]
+    legal = ("dirichlet", "neumann")
+    if len(pairs) != grid.ndim or any(
+        len(pair) != 2 or any(name not in legal for name in pair) for pair in pairs
+    ):
+        raise InputError(
+            f"expected 'dirichlet' or 'neumann', or one or a pair of them for each of "
+            f"{grid.ndim} axes, got {conditions!r}; periodic axes are the grid's"
+        )
+    wraps = zip(pairs, grid.wraps, strict=True)
+    return tuple(("periodic", "periodic") if wrap else pair for pair, wrap in wraps)
+
+
+def is_singular(conditions: tuple[tuple[str, str], ...]) -> bool:
+    return not any("dirichlet" in pair for pair in conditions)
+
+
+def empty_links(grid: Grid) -> tuple[np.ndarray, ...]:
+    """Memory for coefficient / h^2 of the faces: one longer than the grid along the own axis."""
+    return tuple(
+        np.empty([n + (d == axis) for d, n in enumerate(grid.shape)]) for axis in range(grid.ndim)
+    )
+
+
+def fill_links(
+    a: np.ndarray,
+    grid: Grid,
+    conditions: tuple[tuple[str, str], ...],
+    faces: tuple[np.ndarray, ...],
+) -> None:
+    """Face i of an axis lies between cells i - 1 and i; both ends of a periodic axis are one."""
+    for axis, out in enumerate(faces):
+        weight = 2.0 / grid.spacing[axis] ** 2
+        lower, upper = (_CODES[name] for name in conditions[axis])
+        n = grid.shape[axis]
+        if axis == grid.ndim - 1:
+            links_along_rows(a.reshape(-1, n), weight, lower, upper, out.reshape(-1, n + 1))
+        else:
+            outer = int(np.prod(grid.shape[:axis]))
+            shape = (outer, n, a.size // (outer * n))
+            across = (outer, n + 1, shape[2])
+            links_across_rows(a.reshape(shape), weight, lower, upper, out.reshape(across))
+
+
+def solid(faces: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Links of three axes as the kernels want them: a missing axis 1 has none."""
+    if len(faces) == 3:
+        return faces[0], faces[1], faces[2]
+    return solid_field(faces[0]), np.empty((0, 0, 0)), solid_field(faces[1])
+
+
+def solid_reaction(reaction: np.ndarray | None) -> np.ndarray:
+    return np.empty((0, 0, 0)) if reaction is None else solid_field(reaction)
+
+
+def periodic_flags(grid: Grid) -> tuple[bool, bool, bool]:
+    """Of three axes."""
+    return (*grid.wraps,) if grid.ndim == 3 else (grid.wraps[0], False, grid.wraps[1])  # type: ignore[return-value]
 
 
 def describe_coefficient(a: np.ndarray) -> str:
@@ -185,15 +238,30 @@ def describe_coefficient(a: np.ndarray) -> str:
     return f"{a[index]} at cell {index}"
 
 
+def solid_field(field: np.ndarray) -> np.ndarray:
+    """(n0, n1) -> (n0, 1, n1)."""
+    return field if field.ndim == 3 else field[:, None, :]
+
+
+def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | None:
+    sigma = np.asarray(reaction, dtype=np.float64)
+    if sigma.shape not in ((), grid.shape):
+        raise InputError(
+            f"expected a reaction of shape {grid.shape} or a number, got {sigma.shape}"
+        )
+    if not (np.all(sigma >= 0) and np.all(np.isfinite(sigma))):
+        raise InputError("expected a finite reaction of at least 0, got one that is not")
+    return np.ascontiguousarray(np.broadcast_to(sigma, grid.shape)) if np.any(sigma) else None
+
+
 def _boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.ndarray:
-    if callable(boundary):
+    values: Any = boundary[axis][end] if isinstance(boundary, Sequence) else boundary
+    if callable(values):
         axes = [centres for d, centres in enumerate(grid.axes) if d != axis]
         points = list(np.meshgrid(*axes, indexing="ij"))
         points.insert(axis, np.full_like(points[0], grid.extent[axis][end]))
-        return np.asarray(boundary(*points), dtype=float)
-    if isinstance(boundary, Sequence):
-        return np.asarray(boundary[axis][end], dtype=float)
-    return np.asarray(boundary, dtype=float)
+        values = values(*points)
+    return np.asarray(0.0 if values is None else values, dtype=float)
 
 
 def _sides(axis: int, ndim: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -202,25 +270,3 @@ def _sides(axis: int, ndim: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     upper = [slice(None)] * ndim
     lower[axis], upper[axis] = slice(None, -1), slice(1, None)
     return tuple(lower), tuple(upper)
-
-
-@lru_cache(maxsize=8)
-def _pattern(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """CSR pattern, and the place of each entry in (diagonal, inner faces of each axis)."""
-    number = np.arange(np.prod(shape), dtype=np.int32).reshape(shape)
-    rows, columns, sources = [number.ravel()], [number.ravel()], [number.ravel()]
-    offset = number.size
-    for axis in range(len(shape)):
-        below, above = _sides(axis, len(shape))
-        lower, upper = number[below].ravel(), number[above].ravel()
-        source = offset + np.arange(lower.size, dtype=np.int32)
-        rows += [lower, upper]
-        columns += [upper, lower]
-        sources += [source, source]
-        offset += lower.size
-    where = np.concatenate(sources)
-    places = (np.concatenate(rows), np.concatenate(columns))
-    order = np.lexsort(places[::-1])
-    counts = np.bincount(places[0], minlength=number.size)
-    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return places[1][order], indptr, where[order]

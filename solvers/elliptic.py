@@ -1,6 +1,6 @@
 """One door to the solvers of -div(a grad u) = f: coefficient fields in, a `Solution` out.
 
-- "multigrid": flexible CG on a resistor-network V-cycle, the direct solver where it stalls
+- "multigrid": flexible CG on a resistor-network V-cycle, other tiers where it stalls
 - "superlu": sparse LU with its ordering reused
 - "cg": conjugate gradients, Jacobi; "gmres": GMRES(40), Jacobi; "gcro_dr": GCRO-DR(40, 20),
   Jacobi, the space carried from sample to sample. All three are here to be compared with.
@@ -17,19 +17,28 @@ import numpy as np
 
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
-from . import multigrid
-from .diffusion import Boundary, DiffusionOperator, check_grid, describe_coefficient
-from .direct import DirectSolver
+from .diffusion import (
+    Boundary,
+    Conditions,
+    DiffusionOperator,
+    check_grid,
+    describe_coefficient,
+    read_conditions,
+)
+from .diffusion_kernels import all_positive
+from .direct import Direct
 from .krylov.cg import cg
 from .krylov.gcro_dr import RecycleSpace, gcro_dr
 from .krylov.gmres import gmres
 from .krylov.result import KrylovResult
+from .multigrid import MAX_ITERATIONS, MultigridCG
+from .multigrid.solver import solve_directly
 from .sequence import greedy_order
-from .solution import CONVERGED, STAGNATED, Solution
+from .solution import Solution
 
 Method = Literal["multigrid", "cg", "gmres", "gcro_dr", "superlu"]
 Outcome = tuple[int, float, str]  # iterations, true relative residual, reason
-Solver = Callable[[np.ndarray, np.ndarray, np.ndarray], Outcome]  # a, b, x (filled)
+Solver = Callable[[DiffusionOperator, np.ndarray, np.ndarray], Outcome]  # A, b, x (filled)
 
 
 def solve_diffusion(
@@ -42,12 +51,15 @@ def solve_diffusion(
     order: Literal["given", "sorted"] = "given",
     boundary: Boundary | None = None,
     max_iterations: int | None = None,
+    conditions: Conditions = "dirichlet",
 ) -> Solution:
     """Solve -div(a grad u) = f on a cell-centred grid for every sample of a batch.
 
-    a: (batch, n0, n1); f: (batch, n0, n1), (n0, n1) or a number, point values in units of
-    a u / length^2; boundary: Dirichlet values, zero if None (see
-    `DiffusionOperator.boundary_source`). Fields of the result: (batch, n0, n1).
+    a: (batch, *grid.shape), two or three dimensions; f: of the same shape, of the grid's, or a
+    number, point values in units of a u / length^2; conditions: "dirichlet" and "neumann" of the
+    sides that are not periodic (see `DiffusionOperator`); boundary: their data, zero if None (see
+    `DiffusionOperator.boundary_source`). Fields of the result: (batch, *grid.shape), of mean zero
+    where no side and no value fixes the constant.
 
     A sample has converged where the true residual |b - A u| / |b| is at most `rtol`. A sample
     with an illegal coefficient or source says so in its reason, and the others go on. The bits
@@ -62,6 +74,7 @@ def solve_diffusion(
     (np.True_, 0.074)
     """
     a, f = _check_batch(a, f, grid)
+    read_conditions(conditions, grid)
     if not 0 < rtol < 1:
         raise InputError(f"expected a tolerance between 0 and 1, got {rtol}")
     if method not in _METHODS:
@@ -77,9 +90,9 @@ def solve_diffusion(
     turns = np.arange(len(a))
     if order == "sorted" and len(a):
         turns = greedy_order(np.nan_to_num(a.reshape(len(a), -1), posinf=0.0, neginf=0.0))
-    batch = _Batch(a, f, grid, boundary)
+    batch = _Batch(a, f, grid, boundary, conditions)
     pieces = 1 if method == "gcro_dr" else min(threads, max(len(a), 1))
-    jobs = [(make(grid, rtol, limit), part) for part in np.array_split(turns, pieces)]
+    jobs = [(make(rtol, limit), part) for part in np.array_split(turns, pieces)]
     if pieces == 1:
         batch.run(*jobs[0])
     else:
@@ -92,9 +105,17 @@ def solve_diffusion(
 class _Batch:
     """The batch and its results, filled in by `run` from several threads at different places."""
 
-    def __init__(self, a: np.ndarray, f: np.ndarray, grid: Grid, boundary: Boundary | None) -> None:
+    def __init__(
+        self,
+        a: np.ndarray,
+        f: np.ndarray,
+        grid: Grid,
+        boundary: Boundary | None,
+        conditions: Conditions,
+    ) -> None:
         count = len(a)
-        self.a, self.f, self.grid, self.boundary = a, f, grid, boundary
+        self.a, self.f, self.grid = a, f, grid
+        self.boundary, self.conditions = boundary, conditions
         self.fields = np.zeros(a.shape)
         self.iterations = np.zeros(count, dtype=np.int64)
         self.residual = np.full(count, np.nan)
@@ -105,14 +126,15 @@ class _Batch:
         for i in indices:
             start = time.perf_counter()
             a, b = self.a[i], self.f[i]
-            if not (np.min(a) > 0 and np.isfinite(np.max(a))):
+            if not all_positive(a.reshape(-1)):
                 outcome = 0, np.nan, f"breakdown: coefficient is {describe_coefficient(a)}"
             elif not np.isfinite(np.sum(np.abs(b))):
                 outcome = 0, np.nan, "breakdown: source is not finite"
             else:
+                A = DiffusionOperator(a, self.grid, self.conditions)
                 if self.boundary is not None:
-                    b = b + DiffusionOperator(a, self.grid).boundary_source(self.boundary)
-                outcome = solve(a, b, self.fields[i])
+                    b = b + A.boundary_source(self.boundary)
+                outcome = solve(A, b, self.fields[i])
             self.iterations[i], self.residual[i], self.reason[i] = outcome
             self.seconds[i] = time.perf_counter() - start
 
@@ -124,55 +146,38 @@ class _Batch:
 
 
 class _Multigrid:
-    """Multigrid, and the direct solver where it stalls."""
+    """Multigrid with its tiers."""
 
-    def __init__(self, grid: Grid, rtol: float, limit: int) -> None:
-        self.grid, self.rtol, self.limit = grid, rtol, limit
-        self.work = multigrid.Workspace(grid)
-        self.direct: _Direct | None = None
+    def __init__(self, rtol: float, limit: int) -> None:
+        self.rtol, self.solver = rtol, MultigridCG(limit)
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, x: np.ndarray) -> Outcome:
-        status, iterations, residual = self.work.solve(a, b, self.rtol, x, self.limit)
-        if status == multigrid.CONVERGED:
-            return iterations, residual, CONVERGED
-        if self.direct is None:
-            self.direct = _Direct(self.grid, self.rtol, 1)
-        stalled = f"multigrid stagnated at {residual:.1e} after {iterations} iterations"
-        _, residual, reason = self.direct(a, b, x)
-        if reason == CONVERGED:
-            return iterations, residual, f"{CONVERGED} by the direct solver: {stalled}"
-        return iterations, residual, f"{reason}; {stalled}"
+    def __call__(self, A: DiffusionOperator, b: np.ndarray, x: np.ndarray) -> Outcome:
+        return _outcome(self.solver.solve(A, b, self.rtol), x)
 
 
 class _Direct:
     """SuperLU."""
 
-    def __init__(self, grid: Grid, rtol: float, limit: int) -> None:
-        self.grid, self.rtol = grid, rtol
-        self.solver = DirectSolver(symmetric=True)
+    def __init__(self, rtol: float, limit: int) -> None:
+        self.rtol, self.direct = rtol, Direct("superlu", symmetric=True, positive=True)
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, x: np.ndarray) -> Outcome:
-        A = DiffusionOperator(a, self.grid)
-        x[:] = self.solver.solve(A.to_csr(), b.ravel()).reshape(b.shape)
-        residual = _true_residual(A, x, b)
-        if residual <= self.rtol:
-            return 1, residual, CONVERGED
-        return 1, residual, f"{STAGNATED}: the direct solver reached {residual:.1e} by rounding"
+    def __call__(self, A: DiffusionOperator, b: np.ndarray, x: np.ndarray) -> Outcome:
+        return _outcome(solve_directly(self.direct, A, b.ravel(), self.rtol), x)
 
 
 class _Krylov:
     """A Krylov method with Jacobi preconditioning."""
 
-    def __init__(self, grid: Grid, rtol: float, limit: int, method: Method) -> None:
-        self.grid, self.rtol, self.limit, self.method = grid, rtol, limit, method
+    def __init__(self, rtol: float, limit: int, method: Method) -> None:
+        self.rtol, self.limit, self.method = rtol, limit, method
         self.space: RecycleSpace | None = None
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, x: np.ndarray) -> Outcome:
-        A = DiffusionOperator(a, self.grid)
+    def __call__(self, A: DiffusionOperator, b: np.ndarray, x: np.ndarray) -> Outcome:
         inverse = 1.0 / A.diagonal.ravel()
-        result = self._solve(A, b.ravel(), lambda r: inverse * r)
-        x[:] = result.x.reshape(b.shape)
-        return result.iterations, result.residual, result.reason
+        outcome = _outcome(self._solve(A, b.ravel(), lambda r: inverse * r), x)
+        if A.singular:
+            x -= np.mean(x)
+        return outcome
 
     def _solve(
         self, A: DiffusionOperator, b: np.ndarray, M: Callable[[np.ndarray], np.ndarray]
@@ -187,13 +192,18 @@ class _Krylov:
         return result
 
 
-def _krylov(method: Method) -> Callable[[Grid, float, int], Solver]:
-    return lambda grid, rtol, limit: _Krylov(grid, rtol, limit, method)
+def _outcome(result: KrylovResult, x: np.ndarray) -> Outcome:
+    x[:] = result.x.reshape(x.shape)
+    return result.iterations, result.residual, result.reason
+
+
+def _krylov(method: Method) -> Callable[[float, int], Solver]:
+    return lambda rtol, limit: _Krylov(rtol, limit, method)
 
 
 # Method -> (maker of a solver for one thread, its largest number of iterations).
-_METHODS: dict[str, tuple[Callable[[Grid, float, int], Solver], int]] = {
-    "multigrid": (_Multigrid, multigrid.MAX_ITERATIONS),
+_METHODS: dict[str, tuple[Callable[[float, int], Solver], int]] = {
+    "multigrid": (_Multigrid, MAX_ITERATIONS),
     "cg": (_krylov("cg"), 10_000),
     "gmres": (_krylov("gmres"), 10_000),
     "gcro_dr": (_krylov("gcro_dr"), 10_000),
@@ -204,9 +214,9 @@ _METHODS: dict[str, tuple[Callable[[Grid, float, int], Solver], int]] = {
 def _check_batch(a: np.ndarray, f: np.ndarray | float, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     check_grid(grid)
     a = np.ascontiguousarray(a, dtype=np.float64)
-    if a.ndim != 3 or a.shape[1:] != grid.shape:
+    if a.shape[1:] != grid.shape:
         raise InputError(
-            f"expected coefficients of shape (batch, {grid.shape[0]}, {grid.shape[1]}), got "
+            f"expected coefficients of shape (batch, {', '.join(map(str, grid.shape))}), got "
             f"{a.shape}; give one value for each cell of each sample"
         )
     f = np.asarray(f, dtype=np.float64)
@@ -214,10 +224,6 @@ def _check_batch(a: np.ndarray, f: np.ndarray | float, grid: Grid) -> tuple[np.n
         raise InputError(
             f"expected a source of shape {a.shape}, {grid.shape} or a number, got {f.shape}"
         )
-    shared = f if f.ndim == 3 else np.ascontiguousarray(np.broadcast_to(f, grid.shape))
-    return a, np.ascontiguousarray(f) if f.ndim == 3 else np.broadcast_to(shared, a.shape)
-
-
-def _true_residual(A: DiffusionOperator, x: np.ndarray, b: np.ndarray) -> float:
-    size = float(np.linalg.norm(b))
-    return float(np.linalg.norm(b - A.matvec(x))) / size if size else float(np.linalg.norm(x))
+    each = f.ndim == a.ndim
+    shared = f if each else np.ascontiguousarray(np.broadcast_to(f, grid.shape))
+    return a, np.ascontiguousarray(f) if each else np.broadcast_to(shared, a.shape)

@@ -100,7 +100,7 @@ def test_illegal_coefficient_is_named(value):
     "grid",
     [
         Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4)),
-        Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), periodic=True, centering="cell"),
+        Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), periodic=True),
         Grid(((0.0, 1.0),), (4,), centering="cell"),
     ],
 )

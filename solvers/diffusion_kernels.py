@@ -1,0 +1,111 @@
+"""Kernels of the finite volume operator on natural arrays, in double precision.
+
+Fields have shape (n0, n1, n2), with n1 = 1 and no links of axis 1 in two dimensions. Links of an
+axis are one longer along it; their ends are the boundary faces, or twice the same face where the
+axis is periodic.
+"""
+
+from __future__ import annotations
+
+from .kernels import REASSOCIATE, kernel
+
+DIRICHLET, NEUMANN, PERIODIC = 0, 1, 2
+
+
+@kernel()
+def all_positive(a):
+    """Whether all entries are positive and finite; a: (n,)."""
+    smallest, finite = a[0], 0.0
+    for k in range(a.size):
+        smallest = min(smallest, a[k])
+        finite += a[k] - a[k]  # nan if any is nan or infinite
+    return smallest > 0.0 and finite == 0.0
+
+
+@kernel(REASSOCIATE)
+def _between(lower, upper, weight, out):
+    """Harmonic means, without overflow of the product."""
+    for k in range(out.size):
+        out[k] = weight * lower[k] * (upper[k] / (lower[k] + upper[k]))
+
+
+@kernel()
+def _at_side(condition, inside, opposite, weight, out):
+    if condition == DIRICHLET:
+        out[:] = weight * inside
+    elif condition == NEUMANN:
+        out[:] = 0.0
+    else:
+        _between(opposite, inside, weight, out)
+
+
+@kernel()
+def links_along_rows(a, weight, lower, upper, out):
+    """out (rows, n+1) from a (rows, n); weight = 2 / h^2, conditions of the two ends."""
+    n = a.shape[1]
+    for i in range(a.shape[0]):
+        row, links = a[i], out[i]
+        _between(row[: n - 1], row[1:], weight, links[1:n])
+        _at_side(lower, row[:1], row[n - 1 :], weight, links[:1])
+        _at_side(upper, row[n - 1 :], row[:1], weight, links[n:])
+
+
+@kernel()
+def links_across_rows(a, weight, lower, upper, out):
+    """out (outer, n+1, inner) from a (outer, n, inner), along the middle axis."""
+    n = a.shape[1]
+    for i in range(a.shape[0]):
+        for j in range(1, n):
+            _between(a[i, j - 1], a[i, j], weight, out[i, j])
+        _at_side(lower, a[i, 0], a[i, n - 1], weight, out[i, 0])
+        _at_side(upper, a[i, n - 1], a[i, 0], weight, out[i, n])
+
+
+@kernel()
+def _beside(i, n, wraps):
+    """Neighbours of i, and 1.0 each where they are inside, 0.0 where they only stand in."""
+    below, above = (i + n - 1) % n, (i + 1) % n
+    return below, 1.0 if i > 0 or wraps else 0.0, above, 1.0 if i < n - 1 or wraps else 0.0
+
+
+@kernel(REASSOCIATE)
+def apply_links(f0, f1, f2, sigma, wraps, u, out):
+    """out = A u, zero Dirichlet values. Loops over rows stand here: a row pays for no call."""
+    n0, n1, n = u.shape
+    for i in range(n0):
+        below, in_below, above, in_above = _beside(i, n0, wraps[0])
+        for j in range(n1):
+            for k in range(1, n - 1):
+                m = u[i, j, k]
+                out[i, j, k] = (
+                    f0[i, j, k] * (m - in_below * u[below, j, k])
+                    + f0[i + 1, j, k] * (m - in_above * u[above, j, k])
+                    + f2[i, j, k] * (m - u[i, j, k - 1])
+                    + f2[i, j, k + 1] * (m - u[i, j, k + 1])
+                )
+            before, after = (u[i, j, n - 1], u[i, j, 0]) if wraps[2] else (0.0, 0.0)
+            for k in (0, n - 1):
+                m = u[i, j, k]
+                out[i, j, k] = (
+                    f0[i, j, k] * (m - in_below * u[below, j, k])
+                    + f0[i + 1, j, k] * (m - in_above * u[above, j, k])
+                    + f2[i, j, k] * (m - (u[i, j, k - 1] if k > 0 else before))
+                    + f2[i, j, k + 1] * (m - (u[i, j, k + 1] if k < n - 1 else after))
+                )
+    if f1.size > 0:
+        _add_axis_1(f1, wraps[1], u, out)
+    if sigma.size > 0:
+        out += sigma * u
+
+
+@kernel(REASSOCIATE)
+def _add_axis_1(f1, wraps, u, out):
+    n0, n1, n = u.shape
+    for i in range(n0):
+        for j in range(n1):
+            below, in_below, above, in_above = _beside(j, n1, wraps)
+            for k in range(n):
+                m = u[i, j, k]
+                out[i, j, k] += f1[i, j, k] * (m - in_below * u[i, below, k]) + f1[i, j + 1, k] * (
+                    m - in_above * u[i, above, k]
+                )

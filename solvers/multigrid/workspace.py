@@ -1,0 +1,94 @@
+"""Memory for solving diffusion systems on one grid, one after another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...geometry.grid import Grid
+from ..diffusion import DiffusionOperator, periodic_flags, solid, solid_field, solid_reaction
+from .conjugate import pad, solve_system, unpad
+from .cycle import cycle
+from .layout import S0, SIZE, SLAB, B, U, level_layout
+from .links import build_hierarchy
+
+
+class Workspace:
+    """The fast tier: hierarchy, vectors and their memory; not shared between threads.
+
+    reaction: whether the matrices have a reaction term.
+    """
+
+    def __init__(self, grid: Grid, reaction: bool = False) -> None:
+        self.grid, self.reaction = grid, reaction
+        spacing = tuple(float(h) for h in grid.spacing)
+        self.layout = level_layout(grid.shape, spacing, grid.wraps, reaction)
+        first = self.layout[0]
+        self.single = np.zeros(int(self.layout[-1, -1]), dtype=np.float32)
+        # Room for a slab, and for the rows of one slice.
+        slabs = (self.layout[:, SLAB] + 3) * self.layout[:, S0]
+        self.buffer = np.zeros(int(slabs.max()), dtype=np.float32)
+        self.padded = np.zeros(int(first[SIZE]))
+        self.vectors = np.zeros((2, int(first[SIZE])), dtype=np.float32)
+        self.residual = np.empty(solid_field(np.empty(grid.shape)).shape)
+        self.scale = 0.0
+
+    def solve(
+        self,
+        A: DiffusionOperator,
+        b: np.ndarray,
+        rtol: float,
+        x: np.ndarray,
+        max_iterations: int,
+        fresh: bool = True,
+        started: bool = False,
+    ) -> tuple[int, int, float]:
+        """Solve A x = b, all (n0, n1) or (n0, n1, n2) float64 in C order.
+
+        fresh: False where A is the matrix that came last; started: x holds a first guess.
+        Returns status, iterations and the true relative residual |b - A x| / |b|.
+        """
+        status, iterations, residual, self.scale = solve_system(
+            solid(A.faces),
+            solid_reaction(A.reaction),
+            periodic_flags(A.grid),
+            A.singular,
+            solid_field(b),
+            rtol,
+            max_iterations,
+            fresh,
+            started,
+            self.scale,
+            self.layout,
+            self.single,
+            self.buffer,
+            self.padded,
+            self.vectors,
+            self.residual,
+            solid_field(x),
+        )
+        return status, iterations, residual
+
+    def fits(self, A: DiffusionOperator) -> bool:
+        """Whether this memory is for systems like A."""
+        return A.grid == self.grid and (A.reaction is not None) == self.reaction
+
+    def build(self, A: DiffusionOperator) -> None:
+        """The hierarchy of A, for `cycle`."""
+        reaction = solid_reaction(A.reaction)
+        self.scale = build_hierarchy(
+            *solid(A.faces), reaction, A.singular, self.layout, self.single
+        )
+
+    def cycle(self, r: np.ndarray) -> np.ndarray:
+        """One V-cycle on r of the grid's shape or flat, any size of numbers."""
+        size = float(np.max(np.abs(r)))
+        if size == 0 or not np.isfinite(size):
+            return np.zeros_like(r, dtype=np.float64) * size
+        first = self.layout[0]
+        source = solid_field(np.ascontiguousarray(r, dtype=np.float64).reshape(self.grid.shape))
+        pad(source, 0.0, 1.0 / size, first, self.single[first[B] : first[B + 1]])
+        cycle(self.layout, self.single, self.buffer)
+        u = np.empty(source.shape)
+        unpad(self.single[first[U] : first[U + 1]], first, False, u)
+        u *= size * self.scale
+        return u.reshape(np.shape(r))
