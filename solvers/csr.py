@@ -68,6 +68,13 @@ def numbered(A: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array((np.arange(1, A.nnz + 1), A.indices, A.indptr), shape=A.shape)
 
 
+def mirror_places(A: sparse.csr_array) -> np.ndarray | None:
+    """Place in A.data of each entry's mirror image, or None where the pattern is not symmetric."""
+    mirror = sparse.csr_array(numbered(A).T)
+    mirror.sort_indices()
+    return mirror.data - 1 if Pattern(A).fits(mirror) else None
+
+
 class UpperTriangle:
     """The upper triangle of a pattern by rows, every place of the diagonal included."""
 

@@ -14,7 +14,7 @@ import scipy.sparse as sparse
 
 from ..geometry.errors import InputError
 from .cholmod import CholmodFactorisation
-from .csr import Pattern, UnusableMatrix, as_csr, numbered
+from .csr import Pattern, UnusableMatrix, as_csr, mirror_places
 from .factorisation import INDEFINITE, SINGULAR, Factorisation, Structure
 from .krylov.result import CONVERGED, KrylovResult, System
 from .pardiso import PardisoFactorisation
@@ -130,7 +130,7 @@ class DirectSolver:
         self._pattern = Pattern(A)
         self._factorisations.clear()
         self._indefinite = False
-        self._transpose = _transpose(A)
+        self._transpose = mirror_places(A)
 
     def _look_up(self, A: sparse.csr_array) -> Structure:
         """The best structure that was promised or that this matrix has."""
@@ -248,12 +248,3 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
     if np.array_equal(a, b):
         return True
     return bool(np.max(np.abs(a - b)) <= ROUNDING * np.max(np.abs(a)))
-
-
-def _transpose(A: sparse.csr_array) -> np.ndarray | None:
-    """Place in A.data of each entry's mirror image, or None where the pattern is not symmetric."""
-    mirror = sparse.csr_array(numbered(A).T)
-    mirror.sort_indices()
-    if not Pattern(A).fits(mirror):
-        return None
-    return mirror.data - 1

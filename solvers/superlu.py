@@ -12,30 +12,29 @@ import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from .csr import UnusableMatrix, numbered
+from .csr import UnusableMatrix, mirror_places, numbered
 from .factorisation import SINGULAR, Structure
 
-# A pivot is taken from the diagonal if it has this part of the largest entry of its column.
-THRESHOLD = {"general": 1.0, "symmetric": 0.1, "positive": 0.0}
+THRESHOLD = 0.1  # a pivot is taken from the diagonal if it has this part of its column's largest
 
 
 class SuperLUFactorisation:
-    """See `Factorisation`. Symmetric matrices have rows and columns permuted alike."""
+    """See `Factorisation`. Where the pattern is symmetric, rows and columns are permuted alike."""
 
     finds_indefinite: ClassVar[bool] = False
 
     def __init__(self, A: sparse.csr_array, structure: Structure) -> None:
         self.analyses = 1
-        self.structure = structure
-        general = structure == "general"
+        self._aligned = structure != "general" or mirror_places(A) is not None
+        self._threshold = 0.0 if structure == "positive" else THRESHOLD if self._aligned else 1.0
         # Stable values: only the ordering is wanted, and it must not fail on a singular matrix.
         pattern = sparse.csc_array((np.ones(A.nnz), A.indices, A.indptr), shape=A.shape).T
         dominant = sparse.csc_array(pattern + 2.0 * A.shape[0] * sparse.eye_array(A.shape[0]))
-        spec = "COLAMD" if general else "MMD_AT_PLUS_A"
+        spec = "MMD_AT_PLUS_A" if self._aligned else "COLAMD"
         self._order = np.argsort(splu(dominant, permc_spec=spec).perm_c)
-        self._rows = slice(None) if general else self._order
+        self._rows = self._order if self._aligned else slice(None)
         places = numbered(A)[:, self._order]
-        places = sparse.csc_array(places if general else places[self._order, :])
+        places = sparse.csc_array(places[self._rows, :])
         places.sort_indices()
         self._gather = places.data - 1
         self._indices = places.indices.astype(np.int32)
@@ -49,8 +48,8 @@ class SuperLUFactorisation:
             self._factor: SuperLU = splu(
                 permuted,
                 permc_spec="NATURAL",
-                diag_pivot_thresh=THRESHOLD[self.structure],
-                options={} if self.structure == "general" else {"SymmetricMode": True},
+                diag_pivot_thresh=self._threshold,
+                options={"SymmetricMode": True} if self._aligned else {},
             )
         except RuntimeError:
             raise UnusableMatrix(SINGULAR) from None

@@ -6,7 +6,7 @@ import scipy.sparse as sparse
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
-from sobolev.solvers.csr import Pattern, UnusableMatrix, UpperTriangle, as_csr
+from sobolev.solvers.csr import Pattern, UnusableMatrix, UpperTriangle, as_csr, mirror_places
 from sobolev.solvers.diffusion import DiffusionOperator
 
 
@@ -65,3 +65,10 @@ def test_the_upper_triangle_has_a_whole_diagonal():
     assert triangle.indptr.tolist() == [0, 2, 4, 5]
     assert triangle.indices.tolist() == [0, 1, 1, 2, 2]
     assert triangle.values(A.data).tolist() == [0.0, 2.0, 5.0, 3.0, 0.0]
+
+
+def test_mirror_images_are_found_where_the_pattern_has_them():
+    A = as_csr([[1, 2, 0], [3, 0, 4], [0, 5, 6]])
+    places = mirror_places(A)
+    assert A.data[places].tolist() == [1.0, 3.0, 2.0, 5.0, 4.0, 6.0]
+    assert mirror_places(as_csr([[1, 2], [0, 3]])) is None
