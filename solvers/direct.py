@@ -16,7 +16,7 @@ from ..geometry.errors import InputError
 from .cholmod import CholmodFactorisation
 from .csr import Pattern, UnusableMatrix, as_csr, mirror_places
 from .factorisation import INDEFINITE, SINGULAR, Factorisation, Structure
-from .krylov.result import CONVERGED, KrylovResult, System
+from .krylov.result import CONVERGED, KrylovResult, System, unusable
 from .pardiso import PardisoFactorisation
 from .superlu import SuperLUFactorisation
 
@@ -205,31 +205,27 @@ class Direct:
         promised or not finite is a breakdown, reported; wrong shapes raise `InputError`.
         """
         system = System(A, b, x0, None, rtol, REFINEMENTS + 1)
-        x, history = np.zeros_like(system.b), [1.0]
         if system.norm_b == 0 or not np.isfinite(system.norm_b):
-            return system.finish(x, 0, CONVERGED, [0.0])
+            return system.finish(np.zeros_like(system.b), 0, CONVERGED, [0.0])
         try:
             self.solver.factorise(A)
-            r = system.b
-            for _ in range(REFINEMENTS + 1):
-                better = x + self.solver.apply(r)
-                r = system.residual(better)
-                error = float(np.linalg.norm(r)) / system.norm_b
-                if not error < history[-1]:
-                    break
-                x = better
-                history.append(error)
-                if error <= rtol:
-                    break
+            return self._refine(system)
         except UnusableMatrix as problem:
-            reason, steps = f"breakdown: {problem.reason}", len(history) - 1
-            return KrylovResult(
-                x, False, steps, system.products, history[-1], reason, np.array(history)
-            )
-        if len(history) == 1:
-            reason = f"breakdown: {SINGULAR} to working precision"
-            return system.finish(x, 0, reason, history)
-        return system.finish(x, len(history) - 1, CONVERGED, history)
+            return unusable(system.b, problem.reason)
+
+    def _refine(self, system: System) -> KrylovResult:
+        x, r, norm, history = np.zeros_like(system.b), system.b, system.norm_b, [1.0]
+        while len(history) <= REFINEMENTS + 1 and history[-1] > system.rtol:
+            better = x + self.solver.apply(r)
+            r = system.residual(better)
+            new = float(np.linalg.norm(r))
+            if not new < norm:
+                break
+            x, norm = better, new
+            history.append(norm / system.norm_b)
+        steps = len(history) - 1
+        reason = CONVERGED if steps else f"breakdown: {SINGULAR} to working precision"
+        return system.finish(x, steps, reason, history, norm)
 
 
 @lru_cache

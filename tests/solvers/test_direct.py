@@ -195,7 +195,7 @@ def test_failures_of_a_system_are_told_and_not_raised():
         assert (result.converged, result.reason) == (False, reason)
     assert solver.solve(nan, np.zeros(2), 1e-8).x.tolist() == [0.0, 0.0]
     result = solver.solve(np.eye(2), np.ones(2), 1e-8)
-    assert (result.converged, result.products) == (True, 2)
+    assert (result.converged, result.products) == (True, 1)
     for A, b, x0 in [
         (np.eye(3), np.ones(2), None),
         (np.ones((2, 3)), np.ones(2), None),
@@ -265,3 +265,13 @@ def test_what_cholmod_cannot_do_and_unknown_names_are_refused():
             DirectSolver("cholmod").solve(np.array([[1.0, 2.0], [0.0, 1.0]]), np.ones(2))
         with pytest.raises(InputError, match="complex symmetric"):
             DirectSolver("cholmod").solve(np.array([[1.0, 2j], [2j, 1.0]]), np.ones(2))
+
+
+@pytest.mark.skipif(not installed("pardiso"), reason="pardiso: pip install 'sobolev[pardiso]'")
+def test_perturbed_pivots_cost_one_more_analysis_for_a_pattern():
+    B = random_matrix(0, n=20).toarray()
+    solver, x = DirectSolver("pardiso", symmetric=False), np.arange(40.0)
+    for scale in (1.0, 2.0, 3.0):
+        A = np.block([[np.zeros((20, 20)), scale * B], [B.T, np.zeros((20, 20))]])
+        np.testing.assert_allclose(solver.solve(A, A @ x), x, atol=1e-7)
+    assert (solver.analyses, solver.factorisations) == (2, 3)
