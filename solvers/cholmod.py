@@ -34,7 +34,7 @@ class CholmodFactorisation:
         n = A.shape[0]
         thin = structure == "symmetric" or A.nnz <= PLANAR * n
         self._triangle = UpperTriangle(A)
-        self._library = _library()
+        self._library = library()
         self._simplicial = thin
         self._factor = self._library.analyze(
             self._lower(A),
@@ -64,10 +64,10 @@ class CholmodFactorisation:
         return np.ascontiguousarray(self._factor.solve_A(b))
 
 
-def _library() -> Any:
+def library() -> Any:
     try:
         from sksparse import cholmod
-    except ImportError:
+    except (ImportError, OSError):
         raise InputError(
             "expected CHOLMOD, got no scikit-sparse; pip install 'sobolev[cholmod]'"
         ) from None

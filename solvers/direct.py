@@ -6,13 +6,13 @@ The symbolic analysis is kept while the pattern stays the same, and the factor w
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sparse
 
 from ..geometry.errors import InputError
+from . import cholmod, pardiso
 from .cholmod import CholmodFactorisation
 from .csr import Pattern, UnusableMatrix, as_csr, mirror_places
 from .factorisation import INDEFINITE, SINGULAR, Factorisation, Structure
@@ -72,6 +72,7 @@ class DirectSolver:
         self.analyses = self.factorisations = 0
         self.structure: Structure | None = None
         self._pattern: Pattern | None = None
+        self._rows = 0
         self._data = np.empty(0)
         self._factorisations: dict[tuple[Structure, str], Factorisation] = {}
         self._current: Factorisation | None = None
@@ -117,6 +118,8 @@ class DirectSolver:
         """x of shape b with the factor of the last matrix; b may be complex with a real one."""
         if self._current is None:
             raise InputError("expected a factor, got none; call `factorise` first")
+        if b.ndim not in (1, 2) or b.shape[0] != self._rows:
+            raise InputError(f"expected {self._rows} rows in b, got shape {b.shape}")
         dtype = self._data.dtype
         if not np.iscomplexobj(b) or dtype.kind == "c":
             return self._current.solve(np.ascontiguousarray(b, dtype=dtype))
@@ -127,7 +130,7 @@ class DirectSolver:
 
     def _forget(self, A: sparse.csr_array) -> None:
         """Begin a new pattern."""
-        self._pattern = Pattern(A)
+        self._pattern, self._rows = Pattern(A), A.shape[0]
         self._factorisations.clear()
         self._indefinite = False
         self._transpose = mirror_places(A)
@@ -230,9 +233,14 @@ class Direct:
 
 @lru_cache
 def installed(backend: str) -> bool:
-    """Whether the library of a backend is there."""
-    needed = {"superlu": "scipy", "cholmod": "sksparse", "pardiso": "pypardiso"}
-    return find_spec(needed[backend]) is not None
+    """Whether the library of a backend is there and can be loaded."""
+    loaders = {"cholmod": cholmod.library, "pardiso": pardiso.library}
+    try:
+        if backend in loaders:
+            loaders[backend]()
+    except InputError:
+        return False
+    return True
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -120,7 +120,7 @@ class _Call:
         indptr: np.ndarray,
         indices: np.ndarray,
     ) -> None:
-        self._library = _library()
+        self._library = library()
         self._kind, self._handle, self._options = kind, handle, options
         self._indptr, self._indices = indptr, indices
 
@@ -155,10 +155,10 @@ def _address(array: np.ndarray | None) -> ctypes.c_void_p | None:
 
 
 @lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     try:
         from pypardiso.scipy_aliases import pypardiso_solver
-    except ImportError:
+    except (ImportError, OSError):
         raise InputError(
             "expected PARDISO, got no pypardiso with MKL; pip install 'sobolev[pardiso]'"
         ) from None

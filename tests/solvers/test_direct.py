@@ -244,13 +244,13 @@ def test_the_fastest_library_that_is_there_is_taken(monkeypatch):
 def test_a_missing_extra_is_named(backend, module, monkeypatch):
     from sobolev.solvers import pardiso
 
-    pardiso._library.cache_clear()
+    pardiso.library.cache_clear()
     for name in [known for known in sys.modules if known.split(".")[0] == module]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=rf"pip install 'sobolev\[{backend}\]'"):
         DirectSolver(backend).solve(np.eye(2), np.ones(2))
-    pardiso._library.cache_clear()
+    pardiso.library.cache_clear()
 
 
 def test_what_cholmod_cannot_do_and_unknown_names_are_refused():
@@ -260,6 +260,10 @@ def test_what_cholmod_cannot_do_and_unknown_names_are_refused():
         DirectSolver("cholmod", symmetric=False)
     with pytest.raises(InputError, match="call `factorise`"):
         DirectSolver().apply(np.ones(2))
+    solver = DirectSolver()
+    solver.factorise(np.eye(3))
+    with pytest.raises(InputError, match="expected 3 rows"):
+        solver.apply(np.ones(2))
     if installed("cholmod"):
         with pytest.raises(InputError, match="without symmetry"):
             DirectSolver("cholmod").solve(np.array([[1.0, 2.0], [0.0, 1.0]]), np.ones(2))
