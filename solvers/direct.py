@@ -5,6 +5,7 @@ The symbolic analysis is kept while the pattern stays the same, and the factor w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -234,7 +235,7 @@ class Direct:
 @lru_cache
 def installed(backend: str) -> bool:
     """Whether the library of a backend is there and can be loaded."""
-    loaders = {"cholmod": cholmod.library, "pardiso": pardiso.library}
+    loaders: dict[str, Callable[[], Any]] = {"cholmod": cholmod.library, "pardiso": pardiso.library}
     try:
         if backend in loaders:
             loaders[backend]()
