@@ -71,6 +71,19 @@ def test_an_operator_gives_jacobi_its_diagonal_alone():
 EVERY = ["none", "jacobi", "block_jacobi", "sor", "ssor", "ilu", "icc", "schwarz", "amg"]
 
 
+@pytest.mark.parametrize("name", sorted(PRECONDITIONERS))
+def test_every_name_of_the_table_makes_one_for_an_operator(name):
+    A = diffusion((16, 16), constant=True)
+    M = PRECONDITIONERS[name](A)
+    assert (M.shape, M.dtype) == ((256, 256), np.float64)
+    b = np.random.default_rng(0).normal(size=256)
+    counts = [gmres(A, b, M=M, restart=90).iterations]
+    M.update(diffusion((16, 16), seed=3))
+    M.update(A)
+    counts.append(gmres(A, b, M=M, restart=90).iterations)
+    assert counts[0] == counts[1] <= gmres(A, b, restart=90).iterations
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_an_update_is_a_fresh_one(name):
     make = PRECONDITIONERS[name]
