@@ -21,19 +21,53 @@ REPEAT = 0.01  # orthogonalise again where less than this share of a vector was 
 Apply = Callable[[np.ndarray], np.ndarray]
 
 
+# Vectors are cut into pieces that stay in the cache while all rows pass by, so that each row is
+# read once. Beside it, BLAS would start threads here and fight over the cores with LAPACK's.
+PIECE = 2048
+
+
+@kernel(REASSOCIATE)
+def dots(V, w, along):
+    """along = V w for V (k, n); returns |w|^2."""
+    along[:] = 0.0
+    total = 0.0
+    for start in range(0, w.size, PIECE):
+        piece = w[start : start + PIECE]
+        for i in range(V.shape[0]):
+            row = V[i, start : start + PIECE]
+            part = 0.0
+            for j in range(piece.size):
+                part += row[j] * piece[j]
+            along[i] += part
+        for j in range(piece.size):
+            total += piece[j] * piece[j]
+    return total
+
+
 @kernel(REASSOCIATE)
 def subtract(V, along, w):
-    """w -= along @ V for V (k, n), piece by piece so that V is read once; returns |w|^2."""
+    """w -= along @ V for V (k, n); returns |w|^2."""
     total = 0.0
-    for start in range(0, w.size, 2048):
-        piece = w[start : start + 2048]
+    for start in range(0, w.size, PIECE):
+        piece = w[start : start + PIECE]
         for i in range(V.shape[0]):
-            row, factor = V[i, start : start + 2048], along[i]
+            row, factor = V[i, start : start + PIECE], along[i]
             for j in range(piece.size):
                 piece[j] -= factor * row[j]
         for j in range(piece.size):
             total += piece[j] * piece[j]
     return total
+
+
+@kernel(REASSOCIATE)
+def combine(weights, Z, x):
+    """x += weights @ Z for Z (k, n) in single precision, summed in double."""
+    for start in range(0, x.size, PIECE):
+        piece = x[start : start + PIECE]
+        for i in range(Z.shape[0]):
+            row, weight = Z[i, start : start + PIECE], weights[i]
+            for j in range(piece.size):
+                piece[j] += weight * row[j]
 
 
 class FlexibleGmres:
@@ -108,25 +142,29 @@ class FlexibleGmres:
             late = len(history) - first > SLOW
             if history[-1] <= system.rtol or (late and history[-1] > 0.1 * history[-1 - SLOW]):
                 break
-        y = np.linalg.lstsq(R[:j, :j], g[:j], rcond=1e-14)[0] if j else g[:0]  # 9, 10
         correction = np.zeros(r.size)
-        for weight, row in zip(y, Z[:j], strict=True):
-            correction += np.multiply(row, weight, dtype=np.float64)
+        combine(_back_substitute(R[:j, :j], g[:j]), Z[:j], correction)  # 9, 10
         return correction
 
 
 def _orthogonalise(V: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, float]:
     """Take the part along the rows of V out of w, in place; coefficients, and the norm left."""
-    total = np.zeros(len(V))
-    size = float(np.linalg.norm(w))
+    total, along = np.zeros(len(V)), np.empty(len(V))
     for _ in range(2):
-        along = V @ w
+        size = math.sqrt(dots(V, w, along))
         rest = math.sqrt(subtract(V, along, w))
         total += along
         if rest > REPEAT * size:
             break
-        size = rest
     return total, rest
+
+
+def _back_substitute(R: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """y of R y = g for an upper triangle R."""
+    y = g.copy()
+    for i in reversed(range(y.size)):
+        y[i] = (y[i] - R[i, i + 1 :] @ y[i + 1 :]) / R[i, i]
+    return y
 
 
 def _rotate(column: np.ndarray, rotations: list[tuple[float, float]], g: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from scipy import fft
 
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
-from .direct import Direct
+from .direct import Direct, installed
 from .helmholtz import HelmholtzOperator
 from .helmholtz_gmres import FlexibleGmres
 from .helmholtz_modes import ResonantBlock, correlation, cosine_transform, count
@@ -30,6 +30,7 @@ from .transforms import stencil_eigenvalues
 
 FEWEST = 100  # modes that are always worth their time
 SHARE = 0.1  # of the fluctuation that the coupling of blocks may miss
+DIRECT = {"pardiso": 6.5e-8, "superlu": 3e-7}  # seconds of a solve over unknowns^1.2
 RATIOS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18, 0.15, 0.12, 0.09, 0.06, 0.04)
 
 
@@ -47,12 +48,30 @@ class Choice:
     seconds: float
 
 
-def choose(grid: Grid, mean: float, spread: float, reach: int) -> Choice:
-    """The fastest choice by the model.
+@dataclass(frozen=True)
+class Fluctuation:
+    """k^2 as the preconditioner sees it.
 
-    mean, spread: mean and standard deviation of k^2; reach: wave number beyond which the
-    fluctuation has little (`correlation`).
+    mean, spread: mean and standard deviation; hat: cosine transform of k^2 - mean (n0, n1);
+    reach: wave number beyond which it has little (`correlation`).
     """
+
+    mean: float
+    spread: float
+    hat: np.ndarray
+    reach: int
+
+    @staticmethod
+    def of(k2: np.ndarray) -> Fluctuation:
+        mean = float(k2.mean())
+        delta = k2 - mean
+        hat = cosine_transform(delta)
+        spread = math.sqrt(float(np.vdot(delta, delta)) / delta.size)
+        return Fluctuation(mean, spread, hat, correlation(hat, SHARE))
+
+
+def choose(grid: Grid, mean: float, spread: float, reach: int) -> Choice:
+    """The fastest choice by the model; arguments as in `Fluctuation`."""
     area, perimeter = math.prod(grid.lengths), 2 * sum(grid.lengths)
     waves = math.sqrt(max(mean, 0.0)) * max(grid.lengths)
     fewest = 2 * math.pi * FEWEST / area
@@ -75,8 +94,8 @@ def choose(grid: Grid, mean: float, spread: float, reach: int) -> Choice:
 class ResonantTransform:
     """The preconditioner: `M @ r` is about A^-1 r, to single precision.
 
-    A: a real `HelmholtzOperator`. gap, blocks: as in `Choice`; None chooses. Raises `InputError`
-    for a complex operator.
+    A: a real `HelmholtzOperator`; choice: how to build it, None chooses. Raises `InputError` for
+    a complex operator. The block is inverted on first use.
 
     >>> grid = Grid(((0.0, 1.0), (0.0, 1.0)), (32, 32), centering="cell")
     >>> x, y = grid.coordinates()
@@ -86,50 +105,47 @@ class ResonantTransform:
     True
     """
 
-    def __init__(
-        self, A: HelmholtzOperator, gap: float | None = None, blocks: int | None = None
-    ) -> None:
-        self.gap, self.blocks = gap, blocks
+    def __init__(self, A: HelmholtzOperator, choice: Choice | None = None) -> None:
+        self._given = choice
         self.update(A)
 
     def update(self, A: HelmholtzOperator) -> None:
         """Take another operator."""
         if A.layer is not None:
             raise InputError("expected a real Helmholtz operator; use a direct solver with a layer")
-        self.shape, self.dtype, grid = A.shape, A.dtype, A.grid
-        mean = float(A.k2.mean())
-        delta_hat = cosine_transform(A.k2 - mean)
-        spread = float(np.std(A.k2))
-        self.choice = choose(grid, mean, spread, correlation(delta_hat, SHARE))
-        gap = self.choice.gap if self.gap is None else self.gap
-        blocks = self.choice.blocks if self.blocks is None else self.blocks
-        gaps = stencil_eigenvalues(grid) - mean
-        modes = _ring(gaps, gap, grid)
-        self._places = modes[0] * grid.shape[1] + modes[1]
-        chosen = gaps.ravel()[self._places]
-        gaps.ravel()[self._places] = 1.0
-        self._inverse = np.asarray(1.0 / gaps, dtype=np.float32)
-        blocks = min(blocks, max(1, modes.shape[1]))
-        self.block = ResonantBlock(delta_hat, modes + 1, chosen, blocks)
+        self.shape, self.dtype, self.grid = A.shape, A.dtype, A.grid
+        self._k2 = k2 = Fluctuation.of(A.k2)
+        self.choice = self._given or choose(A.grid, k2.mean, k2.spread, k2.reach)
+        self._block: ResonantBlock | None = None
 
     @property
-    def modes(self) -> int:
-        """How many modes are inverted exactly."""
-        return self._places.size
+    def block(self) -> ResonantBlock:
+        """The inverse on the modes near resonance."""
+        if self._block is None:
+            gaps = stencil_eigenvalues(self.grid) - self._k2.mean
+            modes = _ring(gaps, self.choice.gap, self.grid)
+            self._places = modes[0] * self.grid.shape[1] + modes[1]
+            chosen = gaps.ravel()[self._places]
+            gaps.ravel()[self._places] = 1.0
+            self._inverse = np.asarray(1.0 / gaps, dtype=np.float32)
+            blocks = min(self.choice.blocks, self._places.size)
+            self._block = ResonantBlock(self._k2.hat, modes + 1, chosen, blocks)
+        return self._block
 
     def apply(self, r: np.ndarray) -> np.ndarray:
         """M r in single precision, for r of the grid's shape.
 
         SciPy's sines are not of norm one, but all but the highest have the same norm.
         """
+        block = self.block
         r_hat = fft.dstn(r.astype(np.float32), overwrite_x=True)
-        resonant = self.block.solve(r_hat.ravel()[self._places])
+        resonant = block.solve(r_hat.ravel()[self._places])
         r_hat *= self._inverse
         r_hat.ravel()[self._places] = resonant
         return np.asarray(fft.idstn(r_hat, overwrite_x=True))
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
-        return self.apply(r.reshape(self._inverse.shape)).reshape(r.shape).astype(np.float64)
+        return self.apply(r.reshape(self.grid.shape)).reshape(r.shape).astype(np.float64)
 
 
 def _ring(gaps: np.ndarray, gap: float, grid: Grid) -> np.ndarray:
@@ -147,8 +163,8 @@ class ResonantSolver:
     """Flexible GMRES on `ResonantTransform` for a sequence of systems, direct where that stalls.
 
     It keeps its workspace and the analysis of the direct solver. A complex system, or one whose
-    fluctuation of k^2 makes the model expect `max_iterations` or more, goes to the direct solver
-    at once.
+    fluctuation of k^2 lets the model expect `max_iterations` or more time than a direct solve,
+    goes to the direct solver at once.
 
     >>> grid = Grid(((0.0, 1.0), (0.0, 1.0)), (32, 32), centering="cell")
     >>> A = HelmholtzOperator(200.0, grid)
@@ -159,7 +175,7 @@ class ResonantSolver:
     def __init__(self, steps: int = 60, max_iterations: int = 90) -> None:
         self.max_iterations = max_iterations
         self._gmres = FlexibleGmres(steps)
-        self._direct = Direct()
+        self._direct = Direct(positive=False)
 
     def solve(
         self, A: HelmholtzOperator, b: np.ndarray, rtol: float, x0: np.ndarray | None = None
@@ -172,8 +188,10 @@ class ResonantSolver:
             return self._direct.solve(A, b, rtol)
         system = System(A, b, x0, None, rtol, self.max_iterations)
         M = ResonantTransform(A)
-        if M.choice.iterations >= self.max_iterations:
-            why = f"the model expects {M.choice.iterations:.0f} iterations"
+        rate = DIRECT["pardiso" if installed("pardiso") else "superlu"]
+        direct = 1e-3 + rate * A.shape[0] ** 1.2
+        if M.choice.iterations >= self.max_iterations or M.choice.seconds > direct:
+            why = f"the transform would take {M.choice.iterations:.0f} iterations"
         elif not M.block.regular:
             why = "the resonant block is singular"
         else:

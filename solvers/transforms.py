@@ -242,11 +242,14 @@ class _Axis:
         return np.asarray(matrix @ lines).reshape(values.shape)
 
 
+@lru_cache(maxsize=4)
 def stencil_eigenvalues(grid: Grid) -> np.ndarray:
     """Eigenvalues of -Lap by the second-order stencil with Dirichlet ends, of `grid.shape` on
-    cells, in the order of the sine transform."""
+    cells, in the order of the sine transform; read-only."""
     axes = (_axis(grid, number, "dirichlet") for number in range(grid.ndim))
-    return np.asarray(reduce(np.add.outer, [axis.eigenvalues(False) for axis in axes]))
+    values = np.asarray(reduce(np.add.outer, [axis.eigenvalues(False) for axis in axes]))
+    values.flags.writeable = False  # shared by all calls
+    return values
 
 
 @kernel()
