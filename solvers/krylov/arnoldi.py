@@ -65,7 +65,7 @@ class Arnoldi:
         self.size = j + 1
         self.exhausted = not rest > 10 * np.finfo(w.dtype).eps * before
         self.K[top, j] = 0.0 if self.exhausted else rest
-        self.V[j + 1] = 0.0 if self.exhausted else w * w.dtype.type(1 / rest)
+        np.multiply(w, w.dtype.type(0.0 if self.exhausted else 1 / rest), out=self.V[j + 1])
         return self._residual(j, rest)
 
     def _residual(self, j: int, rest: float) -> float:

@@ -16,7 +16,15 @@ from scipy.linalg import solve_triangular
 
 from ...geometry.errors import InputError
 from .arnoldi import Arnoldi
-from .harmonic_ritz import Target, check_target, dropping_qr, harmonic_ritz, orthonormal_rows
+from .harmonic_ritz import (
+    Target,
+    check_target,
+    dropping_qr,
+    harmonic_ritz,
+    orthonormal_rows,
+    row_lengths,
+    straightened,
+)
 from .result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, Operator, System
 
 Side = Literal["right", "left", "flexible"]
@@ -168,10 +176,10 @@ class _Iteration:
             images = np.stack([self.image(u) for u in U])  # 4
             if not np.all(np.isfinite(images)):
                 return
-        F, rows = orthonormal_rows(images)  # 5
+        C, F, rows = orthonormal_rows(images)  # 5
         F = F.astype(self.kind)
         self.kept = len(rows)
-        self.W[: self.kept] = F @ images[rows]
+        self.W[: self.kept] = C
         self.U[: self.kept] = F @ U[rows]  # 6
         if not self.same:
             self.T[: self.kept] = F @ T[rows]
@@ -291,7 +299,7 @@ class _Iteration:
         kept, j = self.kept, arnoldi.size if arnoldi else 0
         below = j + 1 if arnoldi else 0
         T, W = self.T[:kept], self.W[: kept + below]
-        lengths = np.linalg.norm(T, axis=1).astype(np.float64)  # 23
+        lengths = row_lengths(T)  # 23
         G = np.zeros((kept + below, kept + j), dtype=self.system.dtype)
         G[:kept, :kept] = np.diag(1 / lengths)
         S = np.eye(*G.shape, dtype=G.dtype)
@@ -300,19 +308,21 @@ class _Iteration:
             G[:, kept:] = arnoldi.K[: kept + below, :j]
         if not (np.all(np.isfinite(G)) and np.all(np.isfinite(S))):
             return
-        N = np.eye(kept + j, dtype=G.dtype)
-        N[kept:, :kept] = S[kept : kept + j, :kept]
-        N[:kept, kept:] = N[kept:, :kept].conj().T
-        N[:kept, :kept] = (T.conj() @ T.T) / np.outer(lengths, lengths)
+        N = None
+        if not isinstance(self.target, str):
+            N = np.eye(kept + j, dtype=G.dtype)
+            N[kept:, :kept] = S[kept : kept + j, :kept]
+            N[:kept, kept:] = N[kept:, :kept].conj().T
+            N[:kept, :kept] = (T.conj() @ T.T) / np.outer(lengths, lengths)
         P = harmonic_ritz(G, S, N, self.k, self.target)  # 14, 28
         Q, R, chosen = dropping_qr(G @ P)  # 16, 30
         F = solve_triangular(R, P[:, chosen].T, trans="T", check_finite=False)  # 15, 18, 29, 32
         F[:, :kept] /= lengths
         C = Q.T.astype(self.kind) @ W  # 17, 31
-        again, rows = orthonormal_rows(C)  # W lost some orthogonality, which would add up
-        self._mix((again @ F[rows]).astype(self.kind), arnoldi)
-        self.kept = len(rows)
-        self.W[: self.kept] = again.astype(self.kind) @ C[rows]
+        C, again = straightened(C)  # W lost some orthogonality, which would add up
+        self._mix((again @ F).astype(self.kind), arnoldi)
+        self.kept = len(C)
+        self.W[: self.kept] = C
 
     def _mix(self, F: np.ndarray, arnoldi: Arnoldi | None) -> None:
         """U and T become the mixtures F of [U, Z] and [T, V]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eig, lstsq, qr, solve
+from scipy.linalg import eig, get_lapack_funcs, lstsq, qr, solve
 
 from ...geometry.errors import InputError
 
@@ -80,37 +80,42 @@ def dropping_qr(F: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return Q[:, :rank], R[:rank, :rank] * size[kept], kept
 
 
-def orthonormal_rows(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F and rows such that F @ C[rows] is orthonormal; rows that depend on others left out.
+def orthonormal_rows(C: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Q, F, rows with Q = F @ C[rows] orthonormal; rows that depend on others left out.
 
-    By the Cholesky factor of the Gram matrix with pivoting, twice: matrix products alone touch
-    the long rows. What is dropped is smaller than the square root of C's rounding.
+    By the pivoted Cholesky factor of the Gram matrix, and once more to first order: matrix
+    products alone touch the long rows. What is dropped is smaller than the square root of C's
+    rounding.
     """
     double = np.result_type(C.dtype, np.float64)
-    size = np.linalg.norm(C, axis=1).astype(np.float64)
+    size = row_lengths(C)
     size[~(size > 0)] = np.inf
     gram = (C @ C.conj().T).astype(double) / np.outer(size, size)
     rows, factor = pivoted_cholesky(gram, 100 * float(np.finfo(C.dtype).eps))
-    F = np.linalg.inv(factor) / size[rows] if len(rows) else np.empty((0, 0), dtype=double)
-    once = F.astype(C.dtype) @ C[rows]
-    gram = (once @ once.conj().T).astype(double)
-    return (np.linalg.inv(np.linalg.cholesky(gram)) @ F if len(rows) else F), rows
+    F = np.linalg.inv(factor) / size[rows]
+    Q, again = straightened(F.astype(C.dtype) @ C[rows])
+    return Q, again @ F, rows
+
+
+def straightened(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q, F with Q = F @ C orthonormal, for rows C that nearly are.
+
+    One Newton step to the inverse root of the Gram matrix: an error e becomes 3 e^2 / 4.
+    """
+    gram = C @ C.conj().T
+    F = 1.5 * np.eye(len(C), dtype=C.dtype) - 0.5 * gram
+    return F.astype(C.dtype) @ C, F
+
+
+def row_lengths(C: np.ndarray) -> np.ndarray:
+    """|c| of each row, in double precision."""
+    return np.sqrt(np.einsum("ij,ij->i", C.conj(), C).real.astype(np.float64))
 
 
 def pivoted_cholesky(gram: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """rows, L with gram[rows][:, rows] = L L^H; pivots below the tolerance end it."""
-    left, n = gram.copy(), len(gram)
-    L = np.zeros_like(gram)
-    rows: list[int] = []
-    for step in range(n):
-        diagonal = left.diagonal().real.copy()
-        diagonal[rows] = -np.inf
-        pivot = int(np.argmax(diagonal))
-        if not diagonal[pivot] > tolerance:
-            break
-        column = left[:, pivot] / np.sqrt(diagonal[pivot])
-        L[:, step] = column
-        rows.append(pivot)
-        left = left - np.outer(column, column.conj())
-    order = np.array(rows, dtype=np.intp)
-    return order, np.tril(L[order, : len(rows)])
+    if not len(gram):
+        return np.empty(0, dtype=np.intp), gram
+    (pstrf,) = get_lapack_funcs(("pstrf",), (gram,))
+    factor, pivots, rank, _ = pstrf(gram, tol=tolerance, lower=1)
+    return pivots[:rank].astype(np.intp) - 1, np.tril(factor[:rank, :rank])

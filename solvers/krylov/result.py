@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,10 @@ import scipy.sparse as sparse
 
 from ...geometry.errors import InputError
 from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED
+from .product import Product, lean_product
 
 Operator = Any
 """Anything with `@`, or a callable from vectors (n,) to vectors (n,)."""
-
-Product = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -86,15 +84,14 @@ class System:
 
     def product(self, kind: np.dtype) -> Product:
         """v -> A v as a new array of a precision; a sparse matrix works in that precision."""
-        matrix = self._matrix
-        if sparse.issparse(matrix):
-            lean = matrix if matrix.dtype == kind else matrix.astype(kind)
+        if sparse.issparse(self._matrix):
+            multiply = lean_product(self._matrix, kind)
 
-            def multiply(v: np.ndarray) -> np.ndarray:
+            def count(v: np.ndarray) -> np.ndarray:
                 self.products += 1
-                return lean @ v.astype(kind, copy=False)
+                return multiply(v)
 
-            return multiply
+            return count
         return lambda v: np.array(self.A(v.astype(self.dtype, copy=False)), dtype=kind)
 
     def residual(self, x: np.ndarray) -> np.ndarray:
