@@ -10,7 +10,7 @@ ends. The equations are divided by the cell's volume, so that `A u = f` takes po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -20,9 +20,9 @@ from ..geometry.grid import Grid
 from .diffusion_kernels import all_positive, apply_links, links_across_rows, links_along_rows
 from .stencil_pattern import stencil_pattern
 
-Condition = Literal["dirichlet", "neumann"]
-Conditions = Condition | Sequence[Condition | tuple[Condition, Condition]]
-"""One for all sides, or for each axis one or a pair (at its lower end, at its upper end)."""
+Conditions = str | Sequence[str | tuple[str, str]]
+"""Names "dirichlet" and "neumann": one for all sides, or for each axis one, or a pair (at its lower
+end, at its upper end)."""
 
 Values = float | np.ndarray | Callable[..., np.ndarray] | None
 Boundary = Values | Sequence[Sequence[Values]]

@@ -9,6 +9,8 @@ direction before survives that. (Reliable updates: van der Vorst & Ye 2000.)
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..diffusion_kernels import apply_links
@@ -31,7 +33,7 @@ def _dot(x, y):
     """x.y, in single precision over stretches only."""
     total = 0.0
     for start in range(0, x.size, 4096):
-        part = np.float32(0.0)
+        part: Any = np.float32(0.0)
         a, b = x[start : start + 4096], y[start : start + 4096]
         for k in range(a.size):
             part += a[k] * b[k]
@@ -53,7 +55,7 @@ def _step(alpha, alpha_x, p, q, x, r):
     for start in range(0, r.size, 4096):
         a, b = p[start : start + 4096], q[start : start + 4096]
         c, d = x[start : start + 4096], r[start : start + 4096]
-        part = np.float32(0.0)
+        part: Any = np.float32(0.0)
         for k in range(d.size):
             c[k] += alpha_x * a[k]
             value = d[k] - alpha * b[k]

@@ -3,7 +3,8 @@
 Every level of the fast tier is a network of resistors on a grid of cells: the coarse link between
 two aggregates is the fine links in series, summed over parallel paths, so that all levels keep
 five or seven points. Restriction sums cells, prolongation shares by resistance. Where that
-stalls, as on sharp inclusions of high contrast, the direct solver answers.
+stalls, as on sharp inclusions of high contrast, black-box multigrid goes on; where that stalls
+too, the direct solver answers.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import scipy.sparse as sparse
 from ...geometry.errors import InputError
 from ..diffusion import DiffusionOperator
 from ..direct import Direct
+from ..krylov.cg import cg
 from ..krylov.result import KrylovResult
 from ..solution import CONVERGED
+from .blackbox import BlackBoxMultigrid
 from .conjugate import BAD_SOURCE, INCONSISTENT
 from .conjugate import CONVERGED as SOLVED
 from .workspace import Workspace
 
 MAX_ITERATIONS = 100
+ROBUST_ITERATIONS = 40  # of the second tier, beyond which a factorisation is cheaper
 
 
 class MultigridCG:
@@ -45,6 +49,7 @@ class MultigridCG:
         self.max_iterations = max_iterations
         self._work: Workspace | None = None
         self._last: DiffusionOperator | None = None
+        self._robust: tuple[DiffusionOperator, BlackBoxMultigrid] | None = None
         self._direct: Direct | None = None
 
     def solve(
@@ -73,6 +78,13 @@ class MultigridCG:
             )
             return _result(x, 0, residual, reason)
         stalled = f"multigrid stagnated at {residual:.1e} after {iterations} iterations"
+        start = x.reshape(-1) if residual < 1 else None
+        result = self._solve_robustly(A, field.reshape(-1), rtol, start)
+        iterations += result.iterations
+        if result.converged:
+            reason = f"{CONVERGED} by black-box multigrid: {stalled}"
+            return _result(result.x, iterations, result.residual, reason)
+        stalled += f", black-box multigrid at {result.residual:.1e} after {result.iterations}"
         return self._solve_directly(A, field, rtol, iterations, stalled)
 
     def solve_many(self, A: DiffusionOperator, B: np.ndarray, rtol: float) -> list[KrylovResult]:
@@ -100,6 +112,14 @@ class MultigridCG:
             self._work = Workspace(A.grid, reaction)
             self._last = None
         return self._work
+
+    def _solve_robustly(
+        self, A: DiffusionOperator, b: np.ndarray, rtol: float, start: np.ndarray | None
+    ) -> KrylovResult:
+        """The second tier, from what the first one reached."""
+        if self._robust is None or self._robust[0] is not A:
+            self._robust = A, BlackBoxMultigrid(A)
+        return cg(A, b, start, self._robust[1], rtol, ROBUST_ITERATIONS)
 
     def _solve_directly(
         self, A: DiffusionOperator, b: np.ndarray, rtol: float, iterations: int, stalled: str

@@ -11,10 +11,10 @@ from scipy.fft import idctn
 Fields = Callable[..., np.ndarray]
 
 
-def smooth_normal(shape: tuple[int, int], seed: int, decay: float = 2.0) -> np.ndarray:
-    """A smooth Gaussian field of variance one on the cells of the unit square."""
-    numbers = [np.arange(n) for n in shape]
-    law = (9.0 + np.pi**2 * (numbers[0][:, None] ** 2 + numbers[1] ** 2)) ** (-decay / 2)
+def smooth_normal(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """A smooth Gaussian field of variance one on the cells of the unit square or cube."""
+    numbers = np.meshgrid(*[np.arange(n) for n in shape], indexing="ij")
+    law = (9.0 + np.pi**2 * sum(number**2 for number in numbers)) ** (-len(shape) / 2)
     field = idctn(np.random.default_rng(seed).normal(size=shape) * law, norm="ortho")
     return (field - field.mean()) / field.std()
 
@@ -23,7 +23,7 @@ def smooth_normal(shape: tuple[int, int], seed: int, decay: float = 2.0) -> np.n
 def coefficients() -> Fields:
     """coefficients(kind, shape, seed); "threshold" is 12/3 and "sharp" is 1e4/1."""
 
-    def make(kind: str, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    def make(kind: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
         if kind == "noise":
             return np.exp(np.random.default_rng(seed).normal(size=shape))
         g = smooth_normal(shape, seed)

@@ -2,47 +2,88 @@
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
-from sobolev.solvers.diffusion import DiffusionOperator
+from sobolev.solvers.diffusion import DiffusionOperator, read_conditions
 from sobolev.solvers.elliptic import solve_diffusion
-
-PI = np.pi
+from sobolev.solvers.multigrid import MultigridCG
 
 
 def cells(*shape, extent=((0.0, 1.0), (0.0, 1.0))):
     return Grid(extent, shape, centering="cell")
 
 
-def exact(x, y):
-    return np.exp(x) * np.sin(2 * PI * y + 0.3)
+X = sympy.symbols("x y z")
+# Periodic on the unit box, so that every kind of side can be put on it.
+COEFFICIENT = {
+    2: 2 + sympy.sin(2 * sympy.pi * X[0]) * sympy.cos(2 * sympy.pi * X[1]),
+    3: 2 + sympy.sin(2 * sympy.pi * X[0]) * sympy.cos(2 * sympy.pi * (X[1] + X[2])),
+}
+EXACT = {
+    2: sympy.sin(2 * sympy.pi * X[0] + 0.3) * sympy.cos(2 * sympy.pi * X[1] + 0.2),
+    3: sympy.sin(2 * sympy.pi * X[0] + 0.3) * sympy.cos(2 * sympy.pi * X[1] + 0.2)
+    + sympy.sin(2 * sympy.pi * (X[2] + X[0]) + 0.7),
+}
 
 
-def coefficient(x, y):
-    return 2 + np.sin(3 * x) * np.cos(2 * y)
+def numeric(expression, ndim):
+    function = sympy.lambdify(X[:ndim], expression, "numpy")
+    return lambda *points: function(*points) + np.zeros_like(points[0])
 
 
-def source(x, y):
-    """-div(a grad u) by hand for `coefficient` and `exact`."""
-    u, u_y = exact(x, y), 2 * PI * np.exp(x) * np.cos(2 * PI * y + 0.3)
-    a_x, a_y = 3 * np.cos(3 * x) * np.cos(2 * y), -2 * np.sin(3 * x) * np.sin(2 * y)
-    return -(a_x * u + a_y * u_y + coefficient(x, y) * (1 - 4 * PI**2) * u)
+def manufactured(grid, pairs, reaction):
+    """a, u, f and the data of all sides for `COEFFICIENT` and `EXACT`, by SymPy."""
+    ndim = grid.ndim
+    a, u = COEFFICIENT[ndim], EXACT[ndim]
+    fluxes = [a * sympy.diff(u, x) for x in X[:ndim]]
+    f = reaction * u - sum(sympy.diff(flux, x) for flux, x in zip(fluxes, X, strict=False))
+    data = []
+    for flux, pair in zip(fluxes, pairs, strict=True):
+        outward = (-flux, flux)
+        kinds = zip(pair, outward, strict=True)
+        data.append([numeric(u if kind == "dirichlet" else out, ndim) for kind, out in kinds])
+    points = grid.coordinates()
+    return (*(numeric(part, ndim)(*points) for part in (a, u, f)), data)
 
 
-def test_order_two_with_a_smooth_coefficient_and_boundary_values():
-    sizes = np.array([16, 24, 32, 48, 64, 96])
-    errors = []
+D, N = "dirichlet", "neumann"
+
+
+@pytest.mark.parametrize(
+    "ndim, periodic, conditions, reaction",
+    [
+        (2, False, D, 0),
+        (2, False, N, 0),
+        (2, False, ((D, N), (N, D)), 0),
+        (2, True, D, 0),
+        (2, (False, True), ((N, D), D), 0),
+        (2, (True, False), N, 0),
+        (2, False, N, 3),
+        (3, False, D, 0),
+        (3, False, N, 0),
+        (3, False, ((D, N), N, (N, D)), 0),
+        (3, True, D, 0),
+        (3, (False, True, False), ((D, N), D, N), 2),
+    ],
+)
+def test_order_two_on_every_kind_of_side(ndim, periodic, conditions, reaction):
+    sizes = np.array([16, 24, 32, 48, 64]) if ndim == 2 else np.array([12, 16, 22, 28])
+    solver, errors = MultigridCG(), []
     for n in sizes:
-        grid = cells(n, 2 * n, extent=((0.0, 1.0), (-0.5, 1.0)))
-        x, y = grid.coordinates()
-        solution = solve_diffusion(
-            coefficient(x, y)[None], source(x, y), grid, 1e-11, boundary=exact
-        )
-        assert solution.converged.all()
-        errors.append(np.sqrt(np.mean((solution.fields[0] - exact(x, y)) ** 2)))
+        shape = (n, n + 2, n)[:ndim]
+        grid = Grid(((0.0, 1.0),) * ndim, shape, periodic=periodic, centering="cell")
+        a, u, f, data = manufactured(grid, read_conditions(conditions, grid), reaction)
+        A = DiffusionOperator(a, grid, conditions, float(reaction))
+        result = solver.solve(A, f + A.boundary_source(data), 1e-10)
+        assert result.converged, result.reason
+        error = result.x.reshape(shape) - u
+        if A.singular:
+            error -= np.mean(error)
+        errors.append(np.sqrt(np.mean(error**2)))
     order = -np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     assert abs(order - 2) < 0.2
 
@@ -59,21 +100,40 @@ def test_exact_where_the_coefficient_jumps_on_a_face():
     np.testing.assert_allclose(solution.fields[0], u, atol=1e-11)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1), st.floats(0.1, 10))
-def test_matrix_free_product_is_the_matrix(n0, n1, seed, length):
-    grid = cells(n0, n1, extent=((0.0, length), (1.0, 2.0)))
-    rng = np.random.default_rng(seed)
-    A = DiffusionOperator(np.exp(3 * rng.normal(size=grid.shape)), grid)
-    u = rng.normal(size=grid.shape)
+@st.composite
+def operators(draw):
+    """Any shape, sides, coefficient and reaction."""
+    ndim = draw(st.integers(2, 3))
+    shape = tuple(draw(st.integers(1, 7)) for _ in range(ndim))
+    periodic = tuple(draw(st.booleans()) for _ in range(ndim))
+    pairs = st.tuples(st.sampled_from([D, N]), st.sampled_from([D, N]))
+    conditions = tuple(draw(pairs) for _ in range(ndim))
+    extent = tuple((1.0, 1.0 + draw(st.sampled_from([0.1, 1.0, 10.0]))) for _ in range(ndim))
+    grid = Grid(extent, shape, periodic=periodic, centering="cell")
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    reaction = draw(st.sampled_from([0.0, 1.0])) * rng.random(shape)
+    return DiffusionOperator(np.exp(3 * rng.normal(size=shape)), grid, conditions, reaction), rng
+
+
+@settings(max_examples=60, deadline=None)
+@given(operators())
+def test_matrix_free_product_is_the_matrix(drawn):
+    A, rng = drawn
+    u = rng.normal(size=A.grid.shape)
     matrix = A.to_csr()
-    bound = 4 * np.finfo(float).eps * (abs(matrix) @ np.abs(u.ravel()))
-    assert np.all(np.abs(A.matvec(u).ravel() - matrix @ u.ravel()) <= bound)
+    assert matrix.has_canonical_format
+    scale = np.abs(A.diagonal).max() * np.abs(u).max()
+    np.testing.assert_allclose(A.matvec(u).ravel(), matrix @ u.ravel(), atol=1e-14 * scale)
     np.testing.assert_array_equal(A @ u.ravel(), A.matvec(u).ravel())
-    np.testing.assert_allclose(matrix.diagonal(), A.diagonal.ravel(), rtol=1e-15)
+    np.testing.assert_allclose(matrix.diagonal(), A.diagonal.ravel(), rtol=1e-14)
     dense = matrix.toarray()
     np.testing.assert_array_equal(dense, dense.T)
-    assert np.linalg.eigvalsh(dense).min() > 0
+    lowest = np.linalg.eigvalsh(dense).min()
+    if A.singular:
+        assert np.abs(A @ np.ones(A.shape[0])).max() <= 1e-13 * np.abs(dense).max()
+        assert lowest >= -1e-13 * np.abs(dense).max()
+    else:
+        assert lowest > 0
 
 
 def test_boundary_values_in_three_spellings():
@@ -86,6 +146,22 @@ def test_boundary_values_in_three_spellings():
     by_function = A.boundary_source(lambda x, y: x + 10 * y)
     by_values = A.boundary_source(((10 * y, 2 + 10 * y), (x, x + 10)))
     np.testing.assert_allclose(by_function, by_values, rtol=1e-14)
+    by_sides = A.boundary_source(((lambda x, y: 10 * y, 2 + 10 * y), (x, lambda x, y: x + 10)))
+    np.testing.assert_allclose(by_sides, by_values, rtol=1e-14)
+    some = A.boundary_source(((None, None), (None, 1.0)))
+    assert not some[:, :-1].any()
+    np.testing.assert_array_equal(some[:, -1], A.faces[1][:, -1])
+
+
+def test_a_flux_through_a_neumann_side():
+    """u = x: a u_x = a flows in at the left and out at the right."""
+    grid = cells(6, 5, extent=((0.0, 3.0), (0.0, 1.0)))
+    x, _ = grid.coordinates()
+    A = DiffusionOperator(np.full(grid.shape, 7.0), grid, "neumann")
+    source = A.boundary_source(((-7.0, 7.0), (0.0, 0.0)))
+    np.testing.assert_allclose(A.matvec(x), source, atol=1e-12)
+    assert A.singular
+    assert not DiffusionOperator(A.a, grid, "neumann", 1.0).singular
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
@@ -116,3 +192,13 @@ def test_shapes_that_do_not_fit_are_refused():
         DiffusionOperator(np.ones((4, 5)), cells(4, 5)).boundary_source(
             ((np.zeros(3), 0.0), (0.0, 0.0))
         )
+    with pytest.raises(InputError, match="reaction of shape"):
+        DiffusionOperator(np.ones((4, 5)), cells(4, 5), reaction=np.ones(5))
+    with pytest.raises(InputError, match="at least 0"):
+        DiffusionOperator(np.ones((4, 5)), cells(4, 5), reaction=-1.0)
+
+
+@pytest.mark.parametrize("conditions", ["robin", ("dirichlet",), (("dirichlet",), "neumann")])
+def test_unknown_conditions_are_refused(conditions):
+    with pytest.raises(InputError, match="expected 'dirichlet' or 'neumann'"):
+        DiffusionOperator(np.ones((4, 5)), cells(4, 5), conditions)
