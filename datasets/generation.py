@@ -234,7 +234,7 @@ def _cut(problem: Problem, plan: Plan) -> shards.Chunks:
 
 def _sorted(problem: Problem, plan: Plan) -> np.ndarray:
     """Nearest-neighbour order of the inputs on a coarse grid, each input scaled to unit size."""
-    from ..solvers.sequence import greedy_order
+    from ..solvers.ordering import greedy_order
 
     grid = problem.grid(min(plan.resolution, SORTING_RESOLUTION))
     order = []

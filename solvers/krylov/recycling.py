@@ -15,7 +15,7 @@ from .result import KrylovResult, Operator, unusable
 LEARNED = 3  # systems of one matrix after which a deflation space is left as it is
 
 
-class _Preconditioned:
+class Preconditioned:
     """The preconditioner of the matrix at hand, made anew only where the matrix is another."""
 
     def __init__(self, make: Callable[[Operator], Operator] | None) -> None:
@@ -41,7 +41,7 @@ class _Preconditioned:
         return self._M
 
 
-class Recycling(_Preconditioned):
+class Recycling(Preconditioned):
     """GCRO-DR on a sequence of systems (see `gcro_dr`), any square matrices.
 
     make(A) gives the preconditioner; where it has `update(A)`, that is called for the next
@@ -88,7 +88,7 @@ class Recycling(_Preconditioned):
         return result
 
 
-class RecyclingCG(_Preconditioned):
+class RecyclingCG(Preconditioned):
     """Deflated CG on a sequence of systems (see `recycled_cg`): symmetric positive definite.
 
     make: as for `Recycling`. Of one matrix, the same object, the first three systems improve

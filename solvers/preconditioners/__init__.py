@@ -1,7 +1,8 @@
 """Preconditioners, one a file, and the table of them by name.
 
 `PRECONDITIONERS[name](A, **options)` makes one: an object M with `shape`, `dtype`, `M @ r` for
-flat r (n,), and `update(A)` for the next matrix of a sequence. Each file is imported on first use.
+flat r (n,), and `update(A)` for the next matrix of a sequence. "multigrid" and "transform" need a
+`DiffusionOperator`; the others take every sparse matrix. Each file is imported on first use.
 
 >>> PRECONDITIONERS["jacobi"]([[2.0, 0.0], [0.0, 4.0]]) @ [1.0, 1.0]
 array([0.5 , 0.25])
@@ -31,4 +32,7 @@ PRECONDITIONERS: dict[str, Callable[..., Any]] = {
     "icc": _later("icc", "ICC"),
     "schwarz": _later("schwarz", "Schwarz"),
     "amg": _later("algebraic", "AlgebraicMultigrid"),
+    "chebyshev": _later("polynomial", "Chebyshev"),
+    "multigrid": _later(".multigrid", "Multigrid"),
+    "transform": _later("transform", "MeanTransform"),
 }
