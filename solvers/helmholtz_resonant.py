@@ -66,7 +66,7 @@ class Fluctuation:
         mean = float(k2.mean())
         delta = k2 - mean
         hat = cosine_transform(delta)
-        spread = math.sqrt(float(np.vdot(delta, delta)) / delta.size)
+        spread = math.sqrt(float(np.einsum("ij,ij->", delta, delta)) / delta.size)
         return Fluctuation(mean, spread, hat, correlation(hat, SHARE))
 
 
@@ -127,10 +127,16 @@ class ResonantTransform:
             self._places = modes[0] * self.grid.shape[1] + modes[1]
             chosen = gaps.ravel()[self._places]
             gaps.ravel()[self._places] = 1.0
-            self._inverse = np.asarray(1.0 / gaps, dtype=np.float32)
+            with np.errstate(divide="ignore"):
+                self._inverse = np.asarray(1.0 / gaps, dtype=np.float32)
             blocks = min(self.choice.blocks, self._places.size)
             self._block = ResonantBlock(self._k2.hat, modes + 1, chosen, blocks)
         return self._block
+
+    @property
+    def modes(self) -> int:
+        """How many modes are inverted exactly."""
+        return self.block.parts[-1].stop
 
     def apply(self, r: np.ndarray) -> np.ndarray:
         """M r in single precision, for r of the grid's shape.
@@ -191,7 +197,10 @@ class ResonantSolver:
         rate = DIRECT["pardiso" if installed("pardiso") else "superlu"]
         direct = 1e-3 + rate * A.shape[0] ** 1.2
         if M.choice.iterations >= self.max_iterations or M.choice.seconds > direct:
-            why = f"the transform would take {M.choice.iterations:.0f} iterations"
+            why = (
+                f"the transform would take {M.choice.iterations:.0f} iterations "
+                f"and {1e3 * M.choice.seconds:.3g} ms"
+            )
         elif not M.block.regular:
             why = "the resonant block is singular"
         else:

@@ -15,7 +15,7 @@ from sobolev.solvers.direct import Direct
 from sobolev.solvers.helmholtz import AbsorbingLayer, HelmholtzOperator
 from sobolev.solvers.helmholtz_gmres import FlexibleGmres
 from sobolev.solvers.helmholtz_modes import ResonantBlock
-from sobolev.solvers.helmholtz_resonant import ResonantSolver, ResonantTransform, choose
+from sobolev.solvers.helmholtz_resonant import Choice, ResonantSolver, ResonantTransform, choose
 from sobolev.solvers.helmholtz_shifted import ShiftedLaplacian, ShiftedLaplacianRecycling
 from sobolev.solvers.krylov.gmres import gmres
 from sobolev.solvers.krylov.result import System
@@ -231,3 +231,18 @@ def test_sources_and_guesses_at_the_edge(method):
         method().solve(A, b[:-1], 1e-8)
     with pytest.raises(InputError, match="positive shift"):
         ShiftedLaplacian(A, 0.0)
+
+
+def test_a_choice_that_is_given_is_taken():
+    A = HelmholtzOperator(wavenumbers((48, 48), 25.0, 0.2), square(48))
+    gaps = stencil_eigenvalues(A.grid)[:-1, :-1] - A.k2.mean()
+    few = ResonantTransform(A, Choice(gap=80.0, blocks=1, iterations=0.0, seconds=0.0))
+    many = ResonantTransform(A, Choice(gap=900.0, blocks=3, iterations=0.0, seconds=0.0))
+    assert (few.modes, many.modes) == tuple(np.sum(abs(gaps) < gap) for gap in (80.0, 900.0))
+    assert len(many.block.parts) == 3
+    b = np.ones(A.shape[0])
+    taken = [
+        FlexibleGmres(60).solve(A, M.apply, System(A, b, None, None, 1e-8, 60), 60).iterations
+        for M in (few, many)
+    ]
+    assert taken[1] < taken[0]
