@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ..csr import UnusableMatrix
-from .gcro_dr import RecycleSpace, Refresh, Side, gcro_dr
+from .gcro_dr import Refresh, Side, gcro_dr
 from .harmonic_ritz import Target
 from .recycled_cg import DeflationSpace, recycled_cg
 from .result import KrylovResult, Operator, unusable
+from .space import RecycleSpace, Workspace
 
 LEARNED = 3  # systems of one matrix after which a deflation space is left as it is
 
@@ -70,6 +71,7 @@ class Recycling(Preconditioned):
         self.m, self.k, self.side, self.target, self.refresh = m, k, side, target, refresh
         self.max_iterations = max_iterations
         self.space: RecycleSpace | None = None
+        self._workspace = Workspace()
 
     def solve(
         self, A: Operator, b: np.ndarray, rtol: float, x0: np.ndarray | None = None
@@ -83,7 +85,7 @@ class Recycling(Preconditioned):
             return unusable(b, error.reason)
         result, self.space = gcro_dr(
             A, b, self.space, self.m, self.k, x0, M, rtol, self.max_iterations,
-            self.side, self.target, self.refresh,
+            self.side, self.target, self.refresh, workspace=self._workspace,
         )  # fmt: skip
         return result
 
