@@ -1,0 +1,157 @@
+"""Trajectories of equations on grids, by finite differences and explicit Runge-Kutta methods."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import numpy as np
+
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ..solution import CONVERGED, MAXIMUM_ITERATIONS, Solution
+from .boundary import Boundary, Neumann
+from .compiling import compiling_is_told
+from .equation import Equation
+from .job import Job, Parameters, prepared
+from .slab import Domain
+
+SAFETY = 0.8  # closures at ends raise the largest eigenvalue by up to 16%
+CHECK = 32  # passes between two looks at whether a state is finite
+MAX_STEPS = 10_000_000
+
+
+def integrate(
+    equation: Equation,
+    u0: np.ndarray,
+    times: np.ndarray,
+    grid: Grid,
+    parameters: Parameters | None = None,
+    coefficients: Parameters | None = None,
+    boundary: Boundary | None = None,
+    dt: float | None = None,
+    order: int = 2,
+    scheme: str = "rk4",
+    dtype: type[np.floating] = np.float64,
+    threads: int = 1,
+    max_steps: int = MAX_STEPS,
+) -> Solution:
+    """Solve u_t = F(u) from u(times[0]) = u0, for a batch of samples.
+
+    u0: (batch, fields, *grid.shape), or without the axis of fields where there is one field;
+    times: increasing, (frames,); parameters: a number, or one for each sample, (batch,);
+    coefficients: arrays of grid.shape, or (batch, *grid.shape); boundary: of the axes that are
+    not periodic, slope zero unless told; order: 2, 4 or 6 in the spacing; scheme: a name of
+    `tableaux.RUNGE_KUTTA`; threads: over samples, or over slabs of a single one.
+
+    `dt`: every interval between frames is cut into equal steps of at most that. Without it the
+    steps are `SAFETY` times the stability limit, which is found anew at every frame.
+
+    Fields of the result: (batch, frames, [fields,] *grid.shape) in `dtype`, frame 0 being u0
+    with the values that the boundary gives; iterations are steps; residual is nan. A sample that
+    blows up has converged False, the time and the stability limit in its reason, and nan from
+    then on. The bits do not depend on the number of threads.
+
+    Raises `InputError` on shapes, names or options that do not fit.
+
+    >>> from sobolev.solvers.stencils.equations import HEAT
+    >>> grid = Grid(((0.0, 2 * np.pi),), (64,), periodic=True)
+    >>> u0 = np.cos(grid.axes[0])[None]
+    >>> solution = integrate(HEAT, u0, np.array([0.0, 1.0]), grid, {"diffusivity": 1.0}, order=4)
+    >>> bool(np.allclose(solution.fields[0, 1], np.exp(-1) * u0[0], atol=1e-6))
+    True
+    """
+    with compiling_is_told():
+        job = prepared(
+            equation, u0, times, grid, parameters or {}, coefficients or {}, boundary or Neumann(),
+            dt, order, scheme, np.dtype(dtype), max_steps,
+        )  # fmt: skip
+        return Solution.join(_trajectories(job, threads))
+
+
+def _trajectories(job: Job, threads: int) -> list[Solution]:
+    batch = range(len(job.u0))
+    if threads == 1:
+        return [_trajectory(job, i, None, 1) for i in batch]
+    with ThreadPoolExecutor(threads) as pool:
+        if len(batch) >= threads:
+            return list(pool.map(lambda i: _trajectory(job, i, None, 1), batch))
+        return [_trajectory(job, i, pool, threads) for i in batch]
+
+
+def _trajectory(job: Job, sample: int, pool: Executor | None, slabs: int) -> Solution:
+    started = time.perf_counter()
+    with np.errstate(over="ignore", invalid="ignore"):
+        frames, steps, reason = _frames(job, sample, pool, slabs)
+    return Solution(
+        (frames[:, 0] if job.bare else frames)[None],
+        np.array([reason == CONVERGED]),
+        np.array([steps]),
+        np.array([np.nan]),
+        np.array([time.perf_counter() - started]),
+        (reason,),
+    )
+
+
+def _frames(
+    job: Job, sample: int, pool: Executor | None, slabs: int
+) -> tuple[np.ndarray, int, str]:
+    u0, times, engine = job.u0[sample], job.times, job.engine
+    frames = np.full((len(times), *u0.shape), np.nan, dtype=engine.dtype)
+    frames[0] = u0
+    if not np.all(np.isfinite(u0)):
+        return frames, 0, "breakdown: initial state is not finite"
+    given, parameters = job.given[min(sample, len(job.given) - 1)], job.parameters[sample]
+    if job.sigma is not None:
+        given = np.concatenate([job.sigma[None], given])
+        parameters = np.concatenate([parameters, job.rest])
+    domain = Domain(engine, given.reshape(-1, *engine.shape), parameters, pool, slabs)
+    domain.load(u0.reshape(-1, *engine.shape))
+    frames[0] = domain.state.reshape(u0.shape)
+    done, limit = 0, np.inf
+    for i, interval in enumerate(np.diff(times)):
+        if job.dt is None or i == 0:
+            limit = job.limit(sample, frames[i])
+        count = _count(job, interval, limit)
+        if done + count > job.max_steps:
+            return frames, done, f"{MAXIMUM_ITERATIONS}: {done + count} steps are needed"
+        taken = _march(domain, count, interval / count)
+        done += taken
+        if taken < count:
+            died = times[i] + taken * interval / count
+            return frames, done, _blow_up(died, interval / count, limit, job)
+        frames[i + 1] = domain.state.reshape(u0.shape)
+    return frames, done, CONVERGED
+
+
+def _count(job: Job, interval: float, limit: float) -> int:
+    """Steps of an interval."""
+    if job.dt is None and limit == 0:
+        raise InputError(
+            f"expected a scheme that is stable for {job.equation.name}, got {job.scheme!r}; "
+            "use 'rk4', or give dt"
+        )
+    step = job.dt if job.dt is not None else SAFETY * limit
+    # An interval of k steps up to rounding gets k steps, not k + 1.
+    return max(1, int(np.ceil(interval / step * (1 - 1e-12)))) if np.isfinite(step) else 1
+
+
+def _march(domain: Domain, count: int, h: float) -> int:
+    """Take `count` steps; returns how many had been taken when the state was last looked at."""
+    plan, single = domain.engine.plans[0], domain.engine.plans[-1]
+    taken = 0
+    while taken < count:
+        passes = min(CHECK, (count - taken) // plan.steps)
+        used = plan if passes else single
+        passes = passes or count - taken
+        if not domain.run(passes, used, h):
+            # The state was finite at the last look; one step less is told than was taken.
+            return min(taken + passes * used.steps, count - 1)
+        taken += passes * used.steps
+    return taken
+
+
+def _blow_up(t: float, h: float, limit: float, job: Job) -> str:
+    bound = f"the stability limit of {job.scheme} at t = {job.times[0]:g} is {limit:.3g}"
+    advice = "use a smaller dt" if h > limit else "refine the grid or check the equation"
+    return f"blow-up at t = {t:.6g} with steps of {h:.3g}; {bound}: {advice}"

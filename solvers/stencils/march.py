@@ -1,0 +1,248 @@
+"""The engine: steps of any equation on planes of cells, several stages in one pass over memory.
+
+A state is (fields, planes, S): the first axis of the grid stands over planes, the other two lie
+flat in S = (n1 + 2 g1)(n2 + 2 g2) with their ghost cells. All stages of one or more time steps
+are levels 1..L over the state, level 0. A pass walks along the planes once: level l follows
+level l-1 at a distance of `lag` planes and writes into a ring of few planes, which stays in
+cache; the last level writes over the state. Planes beyond the slab's own come from its neighbours
+(or from its other end, where it is periodic) and are stepped again by each, so that slabs need no
+other word from each other during a pass (overlapped time tiles).
+"""
+
+from __future__ import annotations
+
+from ..kernels import kernel
+
+# Columns of `layout`, the sizes of a slab.
+N0, N1, N2, G0, G1, G2, HALO, LAG, WINDOW, TRIGGER, PHYSICAL_LOW, PHYSICAL_HIGH, SIZE = range(13)
+# Columns of `ends`: what happens at an end. Cells overwritten inside, and cells looked at.
+KIND, INSIDE, SOURCES = range(3)
+_, PERIODIC, CLOSURE = range(3)
+
+
+@kernel()
+def _copy_cells(target, source):
+    # A loop compiles several times faster than an assignment of slices.
+    for j in range(target.size):
+        target[j] = source[j]
+
+
+@kernel()
+def _fill(cells, first, step, ghosts, sources, table, values):
+    """cells[first - q step] = values[q] + sum_k table[q, k] cells[first + (k + 1) step].
+
+    cells: (n, width); the ghosts are whole rows of it, q = 0.. outwards.
+    """
+    width = cells.shape[1]
+    for q in range(ghosts):
+        ghost = cells[first - q * step]
+        value = values[q]
+        for j in range(width):
+            ghost[j] = value
+        for k in range(sources):
+            weight = table[q, k]
+            source = cells[first + (k + 1) * step]
+            if weight != 0:
+                for j in range(width):
+                    ghost[j] += weight * source[j]
+
+
+@kernel()
+def _fill_rows(rows, n, g, ends, tables, values):
+    """Both ends of an axis of n cells and g ghosts, that of the first index of `rows`."""
+    if ends[0, KIND] == PERIODIC:
+        for q in range(g):
+            _copy_cells(rows[q], rows[n + q])
+            _copy_cells(rows[g + n + q], rows[g + q])
+    else:
+        inside = ends[0, INSIDE]
+        _fill(rows, g + inside - 1, 1, g + inside, ends[0, SOURCES], tables[0], values[0])
+        inside = ends[1, INSIDE]
+        _fill(rows, g + n - inside, -1, g + inside, ends[1, SOURCES], tables[1], values[1])
+
+
+@kernel()
+def _fill_columns(rows, first, last, n, g, ends, tables, values):
+    """The same at both ends of every row from first to last."""
+    if ends[0, KIND] == PERIODIC:
+        for j in range(first, last):
+            row = rows[j]
+            for q in range(g):
+                row[q] = row[n + q]
+                row[g + n + q] = row[g + q]
+    else:
+        for side in range(2):
+            inside, sources = ends[side, INSIDE], ends[side, SOURCES]
+            table, value = tables[side], values[side]
+            step = 1 if side == 0 else -1
+            start = g + inside - 1 if side == 0 else g + n - inside
+            for j in range(first, last):
+                row = rows[j]
+                for q in range(g + inside):
+                    total = value[q]
+                    for k in range(sources):
+                        total += table[q, k] * row[start + (k + 1) * step]
+                    row[start - q * step] = total
+
+
+@kernel()
+def fill_plane(state, slot, layout, ends, tables, values):
+    """Ghosts of axes 1 and 2 of one plane; values (axis, side, field, ghost)."""
+    n1, n2, g1, g2 = layout[N1], layout[N2], layout[G1], layout[G2]
+    for c in range(state.shape[0]):
+        rows = state[c, slot].reshape(n1 + 2 * g1, n2 + 2 * g2)
+        if g2:
+            _fill_columns(
+                rows, g1, g1 + n1, n2, g2, ends[2, :, c], tables[2, :, c], values[2, :, c]
+            )
+        if g1:
+            _fill_rows(rows, n1, g1, ends[1, :, c], tables[1, :, c], values[1, :, c])
+
+
+@kernel()
+def fill_low(state, offset, mask, layout, ends, tables, values):
+    """Ghost planes before plane 0; plane p stands in slot (p + offset) & mask."""
+    for c in range(state.shape[0]):
+        inside = ends[0, 0, c, INSIDE]
+        for q in range(layout[G0] + inside):
+            ghost = state[c, (inside - 1 - q + offset) & mask]
+            for j in range(ghost.size):
+                ghost[j] = values[0, 0, c, q]
+            for k in range(ends[0, 0, c, SOURCES]):
+                weight, source = tables[0, 0, c, q, k], state[c, (inside + k + offset) & mask]
+                if weight != 0:
+                    for j in range(ghost.size):
+                        ghost[j] += weight * source[j]
+
+
+@kernel()
+def fill_high(state, offset, mask, layout, ends, tables, values):
+    """Ghost planes after plane n0 - 1."""
+    for c in range(state.shape[0]):
+        inside = ends[0, 1, c, INSIDE]
+        last = layout[N0] - inside
+        for q in range(layout[G0] + inside):
+            ghost = state[c, (last + q + offset) & mask]
+            for j in range(ghost.size):
+                ghost[j] = values[0, 1, c, q]
+            for k in range(ends[0, 1, c, SOURCES]):
+                weight, source = tables[0, 1, c, q, k], state[c, (last - 1 - k + offset) & mask]
+                if weight != 0:
+                    for j in range(ghost.size):
+                        ghost[j] += weight * source[j]
+
+
+@kernel()
+def fill_state(state, layout, ends, tables, values):
+    """All ghosts of a slab, and the cells on its boundary that are given."""
+    for p in range(layout[N0]):
+        fill_plane(state, p + layout[HALO], layout, ends, tables, values)
+    if layout[PHYSICAL_LOW] and layout[G0]:
+        fill_low(state, layout[HALO], -1, layout, ends, tables, values)
+    if layout[PHYSICAL_HIGH] and layout[G0]:
+        fill_high(state, layout[HALO], -1, layout, ends, tables, values)
+
+
+@kernel()
+def wrap_halo(state, layout):
+    """The halo of a single periodic slab, from its other end."""
+    halo, n0 = layout[HALO], layout[N0]
+    for c in range(state.shape[0]):
+        for p in range(halo):
+            # A slab thinner than its halo goes round more than once.
+            _copy_cells(state[c, halo - 1 - p], state[c, halo + n0 - 1 - p % n0])
+            _copy_cells(state[c, halo + n0 + p], state[c, halo + p % n0])
+
+
+@kernel()
+def is_finite(state, layout):
+    """Whether the fields hold no infinity and no NaN; one sum over all, ghosts included."""
+    total = state[0, 0, 0] * 0
+    for c in range(state.shape[0]):
+        for p in range(layout[HALO], layout[HALO] + layout[N0]):
+            plane = state[c, p]
+            for j in range(plane.size):
+                total += plane[j] * 0
+    return total == 0
+
+
+@kernel()
+def _mix(state, slot, other, other_slot, share):
+    """state += share * other on one plane."""
+    for c in range(state.shape[0]):
+        target, source = state[c, slot], other[c, other_slot]
+        for j in range(target.size):
+            target[j] += share * source[j]
+
+
+@kernel()
+def _copy(state, slot, other, other_slot):
+    for c in range(state.shape[0]):
+        _copy_cells(state[c, slot], other[c, other_slot])
+
+
+@kernel()
+def sweep(update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p, bc):
+    """One pass. plan (L, 2 + history): history terms, copy or not, and of which levels;
+    shares (L, 1 + history) and steps (L,): out = shares[0] own + steps F + shares[h] Y_h.
+    """
+    levels, halo, lag, r = plan.shape[0], layout[HALO], layout[LAG], layout[G0]
+    n0, n1, n2, g1, g2 = layout[N0], layout[N1], layout[N2], layout[G1], layout[G2]
+    low, high = layout[PHYSICAL_LOW], layout[PHYSICAL_HIGH]
+    ends, tables, values = bc
+    ring_mask = layout[WINDOW] - 1
+    first, width = g1 * (n2 + 2 * g2) + g2, n2 + 2 * g2
+    count = (n1 - 1) * width + n2
+    trigger = layout[TRIGGER]
+    for i in range(lag - (levels - 1) * r, n0 + levels * lag):
+        for level in range(1, levels + 1):
+            plane = i - level * lag
+            beyond = (levels - level) * r
+            if plane < (0 if low else -beyond) or plane >= n0 + (0 if high else beyond):
+                continue
+            source, mask, offset = (
+                (state, -1, halo) if level == 1 else (rings[level - 2], ring_mask, 0)
+            )
+            target, out_mask, out_offset = (
+                (state, -1, halo) if level == levels else (rings[level - 1], ring_mask, 0)
+            )
+            slot, own = (plane + out_offset) & out_mask, (plane + offset) & mask
+            if plan[level - 1, 1]:
+                _copy(target, slot, source, own)
+            else:
+                if (
+                    level == levels and plan[level - 1, 0]
+                ):  # the state's own plane is about to be overwritten
+                    _copy(scratch, 0, state, slot)
+                update(
+                    source, plane + offset, mask, target, slot, coefficients, plane + halo,
+                    first, count, width, shares[level - 1, 0], steps[level - 1], weights, p,
+                )  # fmt: skip
+                for h in range(plan[level - 1, 0]):
+                    number, share = plan[level - 1, 2 + h], shares[level - 1, 1 + h]
+                    if number > 0:
+                        _mix(target, slot, rings[number - 1], plane & ring_mask, share)
+                    elif level == levels:
+                        _mix(target, slot, scratch, 0, share)
+                    else:
+                        _mix(target, slot, state, plane + halo, share)
+            fill_plane(target, slot, layout, ends, tables, values)
+            if r and low and plane == trigger:
+                fill_low(target, out_offset, out_mask, layout, ends, tables, values)
+            if r and high and plane == n0 - 1:
+                fill_high(target, out_offset, out_mask, layout, ends, tables, values)
+
+
+@kernel()
+def march(
+    passes, wraps, update, state, rings, scratch, coefficients, layout, plan, shares, steps,
+    weights, p, bc,
+):  # fmt: skip
+    """`passes` passes over a slab, periodic with itself or not; whether it is finite then."""
+    for _ in range(passes):
+        if wraps:
+            wrap_halo(state, layout)
+        sweep(
+            update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p, bc
+        )  # fmt: skip
+    return is_finite(state, layout)

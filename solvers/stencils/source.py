@@ -1,0 +1,172 @@
+"""The one generated function of the engine: a plane of cells of an equation, in a file.
+
+Numba caches compiled code on disk for functions that stand in a file. The offsets of the stencils
+are written into the text; weights, spacings, parameters and sizes are not, so that one
+compilation serves all grids of a kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import from_dtype, types
+
+from ...geometry.errors import InputError
+from ..kernels import CONTRACT, kernel
+from .equation import Equation, in_precision
+from .march import fill_plane
+
+Offset3 = tuple[int, int, int]
+
+HEADER = '''\
+"""{name}: written by sobolev.solvers.stencils.source; do not edit."""
+
+
+def update(Y, place, mask, out, slot, given, plane, first, count, width, share, step, w, p):'''
+
+
+class Update(types.WrapperAddressProtocol):
+    """The compiled `update` of one equation, as a value that compiled code can call.
+
+    The engine knows no more of it than its type, so that it is compiled once for all equations.
+    """
+
+    def __init__(self, compiled: Any, dtype: np.dtype) -> None:
+        real = from_dtype(dtype)
+        states, row = types.Array(real, 3, "C"), types.Array(real, 1, "C")
+        size = types.int64
+        self._signature = types.void(
+            states, size, size, states, size, states, size, size, size, size, real, real, row, row
+        )
+        compiled.compile(self._signature)
+        self._result = compiled.overloads[self._signature.args]
+
+    def __wrapper_address__(self) -> int:
+        name = self._result.fndesc.llvm_cfunc_wrapper_name
+        return self._result.library.get_pointer_to_function(name)
+
+    def signature(self) -> Any:
+        return self._signature
+
+
+@lru_cache(maxsize=64)
+def compiled_update(
+    equation: Equation, offsets: tuple[tuple[Offset3, ...], ...], damped: bool, dtype: np.dtype
+) -> Update:
+    """`update` of the equation whose terms have these offsets on the engine's three axes.
+
+    Raises `InputError` where the rates stand in no file, or promote float32.
+    """
+    rates, text = equation.rates, update_text(equation, offsets, damped)
+    if not Path(rates.__code__.co_filename).is_file():
+        raise InputError(
+            f"expected the rates of {equation.name} in a file, got {rates!r}; compiled code is "
+            "kept beside its file"
+        )
+    origin = f"{rates.__code__.co_filename} {rates.__qualname__} {dtype}"
+    digest = hashlib.sha256(f"{text}{origin}".encode()).hexdigest()[:16]
+    # Names are unique among all equations: the linker knows compiled functions by them.
+    name = f"update_{digest}"
+    text = text.replace("def update(", f"def {name}(")
+    path = _folder() / f"{equation.name}-{digest}.kernel"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.replace(path)
+    compiled = kernel(CONTRACT)(in_precision(rates, dtype))
+    _check_rates(equation, compiled, dtype)
+    scope: dict[str, Any] = {
+        "rates": compiled,
+        "__name__": __name__,  # of a module that Numba can import when it reads its cache
+    }
+    exec(compile(text, str(path), "exec"), scope)
+    return Update(kernel(CONTRACT)(scope[name]), dtype)
+
+
+def _check_rates(equation: Equation, compiled: Any, dtype: np.dtype) -> None:
+    count = sum(map(len, (equation.fields, equation.terms, equation.coefficients)))
+    arguments = (from_dtype(dtype),) * (count + len(equation.parameters))
+    compiled.compile(arguments)
+    result: Any = compiled.overloads[arguments].signature.return_type
+    rates = tuple(result) if hasattr(result, "count") else (result,)
+    if len(rates) != len(equation.fields):
+        raise InputError(
+            f"expected {len(equation.fields)} rates of {equation.name}, got {len(rates)}"
+        )
+    if any(rate != from_dtype(dtype) for rate in rates):
+        raise InputError(
+            f"expected rates of {equation.name} in {dtype}, got {result}; write 2.0 and not 2, and "
+            "use no other numbers than the arguments"
+        )
+
+
+def update_text(equation: Equation, offsets: Sequence[Sequence[Offset3]], damped: bool) -> str:
+    """Python text of `update`: out = share * u + step * F(u) on `count` cells of a plane.
+
+    Y and out are (fields, slots, cells). The plane p of Y stands in slot (place + p) & mask, the
+    coefficients' in `given`. A damped equation has the sponge as its first coefficient, and rest
+    values behind its parameters. Rows of a plane lie behind one another, so that one loop runs
+    over all of it; the ghost cells that it runs over are filled afterwards. Indices are unsigned:
+    signed ones would be tested for being negative.
+    """
+    fields, views = range(len(equation.fields)), {}  # type: ignore[var-annotated]
+
+    def cells(c: int, offset: Offset3) -> str:
+        return views.setdefault((c, offset), f"y{len(views)}")
+
+    here = [cells(c, (0, 0, 0)) for c in fields]
+    first_weight: dict[str, int] = {}  # terms of the same derivative share their weights
+    terms, total = [], 0
+    for t, ((field, derivative), places) in enumerate(zip(equation.terms, offsets, strict=True)):
+        if derivative not in first_weight:
+            first_weight[derivative] = total
+            total += len(places)
+        c, start = equation.fields.index(field), first_weight[derivative]
+        parts = [f"w{start + k} * {cells(c, place)}[j]" for k, place in enumerate(places)]
+        terms.append(f"        t{t} = {' + '.join(parts)}")
+    given = range(len(equation.coefficients) + damped)
+    parameters = range(len(equation.parameters) + damped * len(fields))
+    rows = {
+        **{
+            name: (f"Y[{c}, (place + {d0}) & mask]", f"first + {d1} * width + {d2}")
+            for (c, (d0, d1, d2)), name in views.items()
+        },
+        **{f"out{c}": (f"out[{c}, slot]", "first") for c in fields},
+        **{f"f{m}": (f"given[{m}, plane]", "first") for m in given},
+    }
+    head = [
+        *(f"    {name} = {row}[{at} : {at} + count]" for name, (row, at) in rows.items()),
+        *(f"    w{k} = w[{k}]" for k in range(total)),
+        *(f"    p{i} = p[{i}]" for i in parameters),
+        "    for j in range(count):",
+    ]
+    body = _assignments(equation, damped, here)
+    return "\n".join([HEADER.format(name=equation.name), *head, *terms, *body, ""])
+
+
+def _assignments(equation: Equation, damped: bool, here: list[str]) -> list[str]:
+    fields, first = range(len(equation.fields)), int(damped)
+    arguments = [
+        *(f"u{c}" for c in fields),
+        *(f"t{t}" for t in range(len(equation.terms))),
+        *(f"f{first + m}[j]" for m in range(len(equation.coefficients))),
+        *(f"p{i}" for i in range(len(equation.parameters))),
+    ]
+    lines = [f"        u{c} = {row}[j]" for c, row in enumerate(here)]
+    lines.append(f"        {', '.join(f'r{c}' for c in fields)} = rates({', '.join(arguments)})")
+    if damped:
+        rest = len(equation.parameters)
+        lines += [f"        r{c} -= f0[j] * (u{c} - p{rest + c})" for c in fields]
+    return lines + [f"        out{c}[j] = share * u{c} + step * r{c}" for c in fields]
+
+
+def _folder() -> Path:
+    """Where Numba keeps the compiled code of this package."""
+    return Path(fill_plane.stats.cache_path)

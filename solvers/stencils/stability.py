@@ -1,0 +1,141 @@
+"""The largest stable step of a method for an equation, by von Neumann's analysis.
+
+The equation is linearised at points of the state, its stencils become symbols, and the step is
+the largest one for which no mode grows by more than the equation itself makes it grow.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...geometry.grid import Grid
+from ..tableaux import RungeKutta
+from .equation import Equation
+from .stencil import Stencil
+
+POINTS = 16  # of the state, beside its extremes
+ANGLES = 9  # wave numbers of each axis, from 0 to that of a sawtooth
+RAYS = 48  # directions of the complex plane, of each of which the farthest eigenvalue is kept
+LEAST = 0.05  # a method that needs |h lambda| below it is unstable for what it is used for
+
+
+def eigenvalues(
+    equation: Equation,
+    grid: Grid,
+    stencils: Sequence[Stencil],
+    state: np.ndarray,
+    given: np.ndarray,
+    parameters: Sequence[float],
+) -> np.ndarray:
+    """Eigenvalues lambda, in 1 / time, that decide about stability.
+
+    state: (fields, *grid.shape); given: (coefficients, *grid.shape).
+    """
+    points = _points(state)
+    values = _term_values(equation, grid, stencils, state, points)
+    inputs = np.concatenate([state.reshape(len(state), -1)[:, points], values])
+    slopes = _jacobians(
+        equation, inputs, given.reshape(len(given), grid.size)[:, points], parameters
+    )
+    fields, found = len(equation.fields), []
+    symbols = _symbols(stencils, grid.ndim)
+    columns = [equation.fields.index(field) for field, _ in equation.terms]
+    for jacobian in slopes:
+        matrices = np.broadcast_to(
+            jacobian[:, :fields].astype(complex), (symbols.shape[1], fields, fields)
+        ).copy()
+        for t, (column, symbol) in enumerate(zip(columns, symbols, strict=True)):
+            matrices[:, :, column] += np.multiply.outer(symbol, jacobian[:, fields + t])
+        found.append(np.linalg.eigvals(matrices).ravel())
+    return _outermost(np.concatenate(found))
+
+
+def largest_step(method: RungeKutta, lambdas: np.ndarray) -> float:
+    """The largest h with |R(h lambda)| <= max(1, exp(h Re lambda)); inf without a limit.
+
+    0.0 where there is none worth the name, as for Euler's method and a wave.
+    """
+    size = np.abs(lambdas).max(initial=0.0)
+    if size == 0:
+        return np.inf
+    for z in np.geomspace(20.0, LEAST, 300):
+        with np.errstate(over="ignore"):
+            growth = np.abs(method.growth(z / size * lambdas))
+            if np.all(growth <= np.maximum(1.0, np.exp(z / size * lambdas.real)) + 1e-6):
+                return float(z / size)
+    return 0.0
+
+
+def _points(state: np.ndarray) -> np.ndarray:
+    """Places of the extremes of each field, and some more, evenly spread."""
+    flat = state.reshape(len(state), -1)
+    spread = np.linspace(0, flat.shape[1] - 1, POINTS).astype(int)
+    return np.unique(np.concatenate([flat.argmin(axis=1), flat.argmax(axis=1), spread]))
+
+
+def _term_values(
+    equation: Equation,
+    grid: Grid,
+    stencils: Sequence[Stencil],
+    state: np.ndarray,
+    points: np.ndarray,
+) -> np.ndarray:
+    """(terms, points); next to ends that are not periodic the nearest inner point is taken."""
+    places = np.array(np.unravel_index(points, grid.shape))
+    values = np.zeros((len(stencils), len(points)))
+    for t, stencil in enumerate(stencils):
+        field = state[equation.fields.index(equation.terms[t][0])]
+        inner = places.copy()
+        for axis, reach in enumerate(stencil.reach):
+            if not grid.wraps[axis]:
+                inner[axis] = inner[axis].clip(reach, grid.shape[axis] - 1 - reach)
+        for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
+            near = inner + np.array(offset)[:, None]
+            values[t] += (
+                weight * field[tuple(row % n for row, n in zip(near, grid.shape, strict=True))]
+            )
+    return values
+
+
+def _jacobians(
+    equation: Equation, inputs: np.ndarray, given: np.ndarray, parameters: Sequence[float]
+) -> np.ndarray:
+    """d rates / d (fields and terms) by central differences: (different ones, fields, inputs)."""
+    found = []
+    scale = np.maximum(np.abs(inputs).max(axis=1), 1e-3)
+    for column, extra in zip(inputs.T, given.T, strict=True):
+        rows = []
+        for k, size in enumerate(scale):
+            step = np.zeros(len(column))
+            step[k] = 1e-6 * size
+            after, before = (
+                np.atleast_1d(equation.rates(*map(float, x), *map(float, extra), *parameters))
+                for x in (column + step, column - step)
+            )
+            rows.append((after - before) / (2 * step[k]))
+        found.append(np.stack(rows, axis=-1))
+    return np.unique(np.array(found), axis=0)
+
+
+def _symbols(stencils: Sequence[Stencil], ndim: int) -> np.ndarray:
+    """(terms, modes) complex: what each stencil multiplies exp(i theta x / h) by."""
+    angles = np.linspace(0, np.pi, ANGLES)
+    theta = np.array(list(itertools.product(angles, repeat=ndim)))
+    rows = [
+        np.exp(1j * theta @ np.array(stencil.offsets).T) @ np.array(stencil.weights)
+        for stencil in stencils
+    ]
+    return np.array(rows).reshape(len(stencils), len(theta))
+
+
+def _outermost(lambdas: np.ndarray) -> np.ndarray:
+    """The farthest of each direction."""
+    rays = np.round(np.angle(lambdas) / (2 * np.pi) * RAYS).astype(int) % RAYS
+    size, kept = np.abs(lambdas), []
+    for ray in np.unique(rays):
+        members = np.flatnonzero(rays == ray)
+        kept.append(lambdas[members[size[members].argmax()]])
+    return np.array(kept)
