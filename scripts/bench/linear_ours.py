@@ -1,34 +1,47 @@
-"""Our own methods: one object for a sequence, timed with the operator's making."""
+"""Our own methods, as `solve_sequence` makes them: one object for a sequence."""
 
 from __future__ import annotations
 
-import numpy as np
-from linear_cases import Case, System
+from typing import Any
 
-from sobolev.solvers.diffusion import DiffusionOperator
-from sobolev.solvers.elliptic import solve_diffusion
+import numpy as np
+from linear_cases import ALL, DEFINITE, Case, System
+
+from sobolev.solvers.methods import make_method, method_for
 
 
 class Ours:
-    name: str
-    kinds: tuple[str, ...]
+    """A method of `solvers.methods.METHODS` ("auto": the fastest of the kind), timed with the
+    making of the operator from its coefficients."""
 
-    def __init__(self, case: Case) -> None:
-        self.rtol = case.rtol
+    def __init__(self, method: str, kinds: tuple[str, ...], most: int, **options: Any) -> None:
+        self.method, self.kinds, self.most, self.options = method, kinds, most, options
+        inside = ", ".join(str(value) for value in options.values())
+        self.name = f"sobolev {method}" + (f", {inside}" if inside else "")
 
-    def __call__(self, system: System) -> np.ndarray:
-        raise NotImplementedError
+    def start(self, case: Case) -> _Running:
+        return _Running(self, case.rtol)
 
 
-class Multigrid(Ours):
-    name = "sobolev multigrid CG"
-    kinds = ("diffusion",)
+class _Running:
+    def __init__(self, ours: Ours, rtol: float) -> None:
+        self.ours, self.rtol = ours, rtol
+        self.solver: Any = None
 
     def __call__(self, system: System) -> np.ndarray:
         A = system.operator()
-        assert isinstance(A, DiffusionOperator)
-        f = system.b.reshape(A.grid.shape)
-        return solve_diffusion(A.a[None], f, A.grid, rtol=self.rtol).fields.ravel()
+        if self.solver is None:
+            self.solver = make_method(method_for(self.ours.method, A), A, self.ours.options)
+        return self.solver.solve(A, system.b, self.rtol).x
 
 
-OURS: tuple[type[Ours], ...] = (Multigrid,)
+UNBOUNDED = 10**9
+OURS = (
+    Ours("auto", ALL, UNBOUNDED),
+    Ours("multigrid", ("poisson3d",), UNBOUNDED),
+    Ours("direct", ("diffusion", "helmholtz", "convection_diffusion"), UNBOUNDED),
+    Ours("cg", DEFINITE, 200_000, preconditioner="icc"),
+    Ours("recycled_cg", DEFINITE, 200_000, preconditioner="icc"),
+    Ours("gcro_dr", ("diffusion", "convection_diffusion"), 100_000, preconditioner="ilu"),
+    Ours("shifted_laplacian", ("helmholtz",), 100_000),
+)

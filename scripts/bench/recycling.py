@@ -93,12 +93,16 @@ def preconditioner(name: str) -> Callable[[Any], Any] | None:
     return None if name == "none" else PRECONDITIONERS[{"sor": "ssor"}.get(name, name)]
 
 
-def tallies(family: Family, name: str, jobs: Sequence[Job], features: np.ndarray) -> list[Tally]:
+def tallies(
+    family: Family, name: str, jobs: Sequence[Job], features: np.ndarray, only: Sequence[str]
+) -> list[Tally]:
     """A fresh object for each column; those that take no preconditioner only beside "none"."""
     sorted_order = greedy_order(features)
     result = []
     for column in COLUMNS:
-        if column.assembled and name != "none":
+        if only and column.name not in only:
+            continue
+        if column.assembled and name != "none" and not only:
             continue
         if column.needs_special and jobs[0].special is None:
             continue
@@ -110,15 +114,15 @@ def tallies(family: Family, name: str, jobs: Sequence[Job], features: np.ndarray
 
 
 def measure(
-    family: Family, name: str, count: int, size: int | None, seconds: float
+    family: Family, name: str, count: int, size: int | None, seconds: float, only: Sequence[str]
 ) -> list[RecyclingRow]:
     """One cell of the table: all columns in turns, until the systems or the time run out."""
     warm, features = family.jobs(2, family.small)
-    for tally in tallies(family, name, warm, features):
+    for tally in tallies(family, name, warm, features, only):
         for job in warm:
             tally.run(job)
     jobs, features = family.jobs(count, size)
-    cells = tallies(family, name, jobs, features)
+    cells = tallies(family, name, jobs, features, only)
     end = time.perf_counter() + seconds
     for place in range(count):
         for tally in cells:
@@ -162,6 +166,8 @@ def speedups(rows: Sequence[RecyclingRow]) -> Iterator[str]:
     """Ours beside the published, and against SciPy's; in time and in products."""
     for case, inside in itertools.groupby(rows, key=lambda row: row.case):
         found = {row.method: row for row in inside}
+        if not {"recycled, sorted", "GMRES(40)", "SciPy gcrotmk carried"} <= set(found):
+            continue
         best, base = found["recycled, sorted"], found["GMRES(40)"]
         scipy = found["SciPy gcrotmk carried"]
         told = PUBLISHED.get(case, "none")
@@ -177,6 +183,8 @@ def options() -> argparse.ArgumentParser:
     result.formatter_class = argparse.RawDescriptionHelpFormatter
     result.add_argument("--family", action="append", choices=sorted(FAMILIES))
     result.add_argument("--preconditioner", action="append", choices=NAMES)
+    names = [column.name for column in COLUMNS]
+    result.add_argument("--column", action="append", choices=names, help="only these")
     result.add_argument("--count", type=int, default=20, help="systems of a cell")
     result.add_argument("--size", type=int, help="of all families, instead of the published ones")
     result.add_argument("--seconds", type=float, default=45.0, help="of a cell, about")
@@ -196,7 +204,9 @@ def main() -> int:
         chosen = FAMILIES[family]
         size = given.size or (chosen.small if given.quick else None)
         count = min(given.count, 6) if given.quick else given.count
-        rows += measure(chosen, name, count, size, 4.0 if given.quick else given.seconds)
+        rows += measure(
+            chosen, name, count, size, 4.0 if given.quick else given.seconds, given.column or ()
+        )
     print_tables(rows)
     write_rows(rows, given, threads=1)
     return 0
