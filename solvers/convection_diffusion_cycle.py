@@ -171,15 +171,17 @@ def prolong(coarse, coarse_origin, m0, m1, u, origin):
             u_odd[2 * k + 1] += A_9 * own[k] + A_3 * (next_more[k] + less[k]) + A_1 * next_own[k]
 
 
-@kernel()
-def solve_coarsest(dense, origin, n0, n1, b, u):
+@kernel(REASSOCIATE)
+def solve_coarsest(dense, origin, n0, n1, b, u, scratch):
     for i in range(n0):
         for j in range(n1):
-            row = dense[i * n1 + j]
-            total = np.float32(0.0)
-            for k in range(n0):
-                for c in range(n1):
-                    total += row[k * n1 + c] * b[origin[k + c + 2] + k]
+            scratch[i * n1 + j] = b[origin[i + j + 2] + i]
+    source = scratch[: n0 * n1]
+    for i in range(n0):
+        for j in range(n1):
+            row, total = dense[i * n1 + j], np.float32(0.0)
+            for k in range(source.size):
+                total += row[k] * source[k]
             u[origin[i + j + 2] + i] = total
 
 
@@ -243,6 +245,7 @@ def bottom(layout, origins, workspace, dense):
         layout[last, N1],
         part(workspace, layout, last, B),
         part(workspace, layout, last, U),
+        part(workspace, layout, last, V),
     )
 
 

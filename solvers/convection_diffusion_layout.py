@@ -20,9 +20,9 @@ import numpy as np
 from .kernels import kernel
 
 # Columns of the layout: cells, cells with the dead ones, places of the level, offsets, end.
-N0, N1, P0, P1, PLACES, ORIGIN, U, V, B, SOUTH, WEST, NORTH, EAST, INVERSE = range(14)
-SUM_0, FLOW_0, SUM_1, FLOW_1, END = range(14, 19)
-COARSEST = 4  # cells an axis that are no longer coarsened
+N0, N1, P0, P1, PLACES, ORIGIN, U, V, B, SOUTH, WEST, NORTH, EAST, INVERSE, REST = range(15)
+SUM_0, FLOW_0, SUM_1, FLOW_1, END = range(15, 20)
+COARSEST = 8  # cells an axis that are no longer coarsened
 LANES = 16  # single numbers in a vector register; rows of some arrays are filled up to that
 
 
@@ -40,7 +40,7 @@ def make_layout(n0: int, n1: int) -> tuple[np.ndarray, np.ndarray]:
         ends = np.cumsum(sizes)
         places = int(ends[-1]) + 4 * LANES  # room for rows that run over their ends
         faces = [(n0 + 1) * n1] * 2 + [n0 * (n1 + 1)] * 2
-        stops = offset + np.cumsum([places] * 8 + faces)
+        stops = offset + np.cumsum([places] * 9 + faces)
         rows.append([n0, n1, p0, p1, places, len(origins), offset, *(int(k) for k in stops)])
         origins += [int(k) for k in ends - sizes - low + 1]
         offset = int(stops[-1])
@@ -80,9 +80,9 @@ def place_field(field, origin, scale, out):
 
 
 @kernel()
-def fetch_field(places, origin, scale, field):
-    """The inverse of `place_field`."""
+def add_places(places, origin, scale, field):
+    """field (n0, n1) += scale times what lies diagonal by diagonal."""
     n0, n1 = field.shape
     for i in range(n0):
         for j in range(n1):
-            field[i, j] = scale * places[origin[i + j + 2] + i]
+            field[i, j] += scale * places[origin[i + j + 2] + i]

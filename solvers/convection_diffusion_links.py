@@ -16,6 +16,7 @@ from .convection_diffusion_layout import (
     N0,
     N1,
     NORTH,
+    REST,
     SOUTH,
     SUM_0,
     SUM_1,
@@ -113,51 +114,46 @@ def coarsen_across_rows(s, w, n0, coarse_s, coarse_w, row):
 
 
 @kernel(REASSOCIATE)
-def place_links(s_0, w_0, s_1, w_1, conservative, origin, south, west, north, east, inverse):
-    """Give every cell its four links and its inverse diagonal; links to the boundary are zero."""
-    n0, n1 = s_1.shape[0], s_0.shape[1]
-    side = -HALF if conservative else HALF
-    for i in range(n0):
-        for j in range(n1):
-            at = origin[i + j + 2] + i
-            s, n = s_0[i, j], s_0[i + 1, j]
-            w, e = s_1[i, j], s_1[i, j + 1]
-            v_s, v_n, v_w, v_e = w_0[i, j], w_0[i + 1, j], w_1[i, j], w_1[i, j + 1]
-            inverse[at] = ONE / (s + n + w + e + side * (v_s - v_n + v_w - v_e))
-            south[at] = s + HALF * v_s if i > 0 else np.float32(0.0)
-            north[at] = n - HALF * v_n if i < n0 - 1 else np.float32(0.0)
-            west[at] = w + HALF * v_w if j > 0 else np.float32(0.0)
-            east[at] = e - HALF * v_e if j < n1 - 1 else np.float32(0.0)
+def place_links(s_0, w_0, s_1, w_1, conservative, origin, south, west, north, east, inverse, rest):
+    """Give every cell its four links, its inverse diagonal, and what its row sums to.
 
-
-@kernel()
-def place_operator(links, diagonal, origin, stencil):
-    """The finest operator, double precision: south, west, north, east and centre of `stencil`."""
-    lower_0, upper_0, lower_1, upper_1 = links
-    n0, n1 = diagonal.shape
-    for i in range(n0):
-        for j in range(n1):
-            at = origin[i + j + 2] + i
-            stencil[0, at] = lower_0[i, j] if i > 0 else 0.0
-            stencil[1, at] = lower_1[i, j] if j > 0 else 0.0
-            stencil[2, at] = upper_0[i + 1, j] if i < n0 - 1 else 0.0
-            stencil[3, at] = upper_1[i, j + 1] if j < n1 - 1 else 0.0
-            stencil[4, at] = diagonal[i, j]
-
-
-@kernel()
-def invert_dense(origin, n0, n1, south, west, north, east, inverse, dense):
-    """dense (n, n), the inverse of the coarsest operator, by Gauss-Jordan without pivots.
-
-    An M-matrix needs none (Fan 1960).
+    Links to the boundary are zero; the row sum holds them, and the divergence where the form is
+    conservative.
     """
-    n = n0 * n1
-    A = np.zeros((n, 2 * n))
+    n0, n1 = s_1.shape[0], s_0.shape[1]
+    zero = np.float32(0.0)
+    for i in range(n0):
+        for j in range(n1):
+            at = origin[i + j + 2] + i
+            v_s, v_n, v_w, v_e = w_0[i, j], w_0[i + 1, j], w_1[i, j], w_1[i, j + 1]
+            s, n = s_0[i, j] + HALF * v_s, s_0[i + 1, j] - HALF * v_n
+            w, e = s_1[i, j] + HALF * v_w, s_1[i, j + 1] - HALF * v_e
+            sum_of_row = (v_n - v_s + v_e - v_w) if conservative else zero
+            inverse[at] = ONE / (s + n + w + e + sum_of_row)
+            if i == 0:
+                sum_of_row += s
+                s = zero
+            if i == n0 - 1:
+                sum_of_row += n
+                n = zero
+            if j == 0:
+                sum_of_row += w
+                w = zero
+            if j == n1 - 1:
+                sum_of_row += e
+                e = zero
+            south[at], north[at], west[at], east[at] = s, n, w, e
+            rest[at] = sum_of_row
+
+
+@kernel()
+def fill_dense(origin, n0, n1, south, west, north, east, inverse, A):
+    """A (n, n), the coarsest operator as a matrix, cells in C order."""
+    A[:] = 0
     for i in range(n0):
         for j in range(n1):
             k, at = i * n1 + j, origin[i + j + 2] + i
-            A[k, n + k] = 1.0
-            A[k, k] = 1.0 / inverse[at]
+            A[k, k] = ONE / inverse[at]
             if i > 0:
                 A[k, k - n1] = -south[at]
             if i < n0 - 1:
@@ -166,19 +162,30 @@ def invert_dense(origin, n0, n1, south, west, north, east, inverse, dense):
                 A[k, k - 1] = -west[at]
             if j < n1 - 1:
                 A[k, k + 1] = -east[at]
+
+
+@kernel(REASSOCIATE)
+def invert_dense(A):
+    """A becomes its inverse, by Gauss-Jordan in place; an M-matrix needs no pivots (Fan 1960)."""
+    n = A.shape[0]
     for k in range(n):
-        A[k] /= A[k, k]
-        for row in range(n):
-            if row != k:
-                A[row] -= A[row, k] * A[k]
-    for row in range(n):
-        for column in range(n):
-            dense[row, column] = A[row, n + column]
+        pivot_row = A[k]
+        scale = ONE / pivot_row[k]
+        pivot_row[k] = ONE
+        for j in range(n):
+            pivot_row[j] *= scale
+        for i in range(n):
+            row = A[i]
+            factor = row[k]
+            if i != k and factor != 0:
+                row[k] = 0
+                for j in range(n):
+                    row[j] -= factor * pivot_row[j]
 
 
 @kernel()
 def build_hierarchy(links, diagonal, conservative, layout, origins, workspace, dense):
-    """Fill every level from the finest links."""
+    """Fill every level from the finest links; returns the scale of them all."""
     lower_0, upper_0, lower_1, upper_1 = links
     levels = layout.shape[0]
     scale = 1.0 / np.max(diagonal)  # a preconditioner may be scaled: keep in single range
@@ -203,6 +210,7 @@ def build_hierarchy(links, diagonal, conservative, layout, origins, workspace, d
             part(workspace, layout, level, NORTH),
             part(workspace, layout, level, EAST),
             part(workspace, layout, level, INVERSE),
+            part(workspace, layout, level, REST),
         )
         if level == levels - 1:
             break
@@ -228,7 +236,7 @@ def build_hierarchy(links, diagonal, conservative, layout, origins, workspace, d
         )
         scratch[:] = 0
     last = levels - 1
-    invert_dense(
+    fill_dense(
         origins_of(origins, layout, last),
         layout[last, N0],
         layout[last, N1],
@@ -239,3 +247,5 @@ def build_hierarchy(links, diagonal, conservative, layout, origins, workspace, d
         part(workspace, layout, last, INVERSE),
         dense,
     )
+    invert_dense(dense)
+    return scale

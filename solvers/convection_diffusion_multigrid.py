@@ -6,8 +6,8 @@ upwinding needs at the coarse level is added only where that is more. Restrictio
 prolongation is bilinear; a Galerkin product of the same transfers loses its upwinding after two
 levels and diverges. One symmetric pair of Gauss-Seidel sweeps a level follows the flow.
 
-The cycle runs in single precision and is a fixed preconditioner; the iteration (van der Vorst
-1992, SIAM J. Sci. Stat. Comput. 13, 631-644) runs in double precision and checks the true residual.
+The cycle is a fixed preconditioner of BiCGSTAB (van der Vorst 1992, SIAM J. Sci. Stat. Comput. 13,
+631-644). Both run in single precision; residuals are corrected in double precision.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .convection_diffusion_layout import (
     PLACES,
     B,
     U,
-    fetch_field,
+    add_places,
     make_layout,
     origins_of,
     part,
@@ -54,8 +54,8 @@ class Workspace:
         cells = int(self.layout[-1, N0] * self.layout[-1, N1])
         self.single = np.zeros(int(self.layout[-1, END]), dtype=np.float32)
         self.dense = np.zeros((cells, cells), dtype=np.float32)
-        self.stencil = np.zeros((5, places))
-        self.vectors = np.zeros((7, places))
+        self.vectors = np.zeros((6, places), dtype=np.float32)
+        self.residual = np.empty(grid.shape)
 
     def solve(
         self,
@@ -71,7 +71,7 @@ class Workspace:
         """
         return solve_system(
             A.links, A.diagonal, A.form == "conservative", b, rtol, x, history, self.layout,
-            self.origins, self.single, self.dense, self.stencil, self.vectors,
+            self.origins, self.single, self.dense, self.vectors, self.residual,
         )  # fmt: skip
 
 
@@ -167,14 +167,13 @@ class Multigrid:
         self.shape, self.dtype, self.grid = A.shape, A.dtype, A.grid
         work = self._work = Workspace(A.grid)
         conservative = A.form == "conservative"
-        build_hierarchy(
+        self._scale = build_hierarchy(
             A.links, A.diagonal, conservative, work.layout, work.origins, work.single, work.dense
         )
-        self._scale = float(np.max(A.diagonal))
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
         """Apply the cycle to r of shape (n0, n1) or (n0 n1,)."""
-        work, out = self._work, np.empty(self.grid.shape)
+        work, out = self._work, np.zeros(self.grid.shape)
         size = float(np.max(np.abs(r)))
         if size == 0:
             return np.zeros_like(r)
@@ -182,5 +181,5 @@ class Multigrid:
         field = np.ascontiguousarray(r, dtype=np.float64).reshape(self.grid.shape)
         place_field(field, origin, 1.0 / size, part(work.single, work.layout, 0, B))
         cycle(work.layout, work.origins, work.single, work.dense)
-        fetch_field(part(work.single, work.layout, 0, U), origin, size / self._scale, out)
+        add_places(part(work.single, work.layout, 0, U), origin, size * self._scale, out)
         return out.reshape(np.shape(r))

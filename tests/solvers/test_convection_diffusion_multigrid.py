@@ -104,7 +104,7 @@ def test_tiny_grids(shape):
     v = tuple(np.random.default_rng(k).normal(size=s) for k, s in enumerate(face_shapes(shape)))
     result = solve(ConvectionDiffusionOperator(0.01, v, grid), rtol=1e-12)
     assert result.reason == "converged"
-    assert result.iterations <= 34
+    assert result.iterations <= 45
 
 
 def face_shapes(shape):
