@@ -57,7 +57,8 @@ class DiffusionOperator:
         reaction: float | np.ndarray = 0.0,
     ) -> None:
         check_grid(grid)
-        a = np.ascontiguousarray(a, dtype=np.float64)
+        # Writeable although it is not written: a kernel is compiled again for what is not.
+        a = np.require(a, np.float64, ["C", "W"])
         if a.shape != grid.shape:
             raise InputError(
                 f"expected a coefficient of shape {grid.shape}, got {a.shape}; "
@@ -84,7 +85,7 @@ class DiffusionOperator:
 
     def matvec(self, u: np.ndarray) -> np.ndarray:
         """A u for u of the grid's shape or flat (n,); the result has u's shape."""
-        field = np.ascontiguousarray(u, dtype=np.float64).reshape(self.grid.shape)
+        field = np.require(u, np.float64, ["C", "W"]).reshape(self.grid.shape)
         out = np.empty(self.grid.shape)
         apply_links(
             *solid(self.faces),
@@ -251,7 +252,7 @@ def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | Non
         )
     if not (np.all(sigma >= 0) and np.all(np.isfinite(sigma))):
         raise InputError("expected a finite reaction of at least 0, got one that is not")
-    return np.ascontiguousarray(np.broadcast_to(sigma, grid.shape)) if np.any(sigma) else None
+    return np.array(np.broadcast_to(sigma, grid.shape), order="C") if np.any(sigma) else None
 
 
 def _boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.ndarray:

@@ -95,7 +95,13 @@ def apply_links(f0, f1, f2, sigma, wraps, u, out):
     if f1.size > 0:
         _add_axis_1(f1, wraps[1], u, out)
     if sigma.size > 0:
-        out += sigma * u
+        _add_product(sigma.reshape(u.size), u.reshape(u.size), out.reshape(u.size))
+
+
+@kernel(REASSOCIATE)
+def _add_product(a, b, out):
+    for k in range(out.size):
+        out[k] += a[k] * b[k]
 
 
 @kernel(REASSOCIATE)

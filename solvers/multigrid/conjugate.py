@@ -17,7 +17,7 @@ from ..diffusion_kernels import apply_links
 from ..kernels import REASSOCIATE, kernel
 from .cycle import cycle
 from .layout import N0, P0, S0, SIGMA, SLAB, B, U
-from .links import build_hierarchy, field, link_fields
+from .links import field, link_fields
 from .smoothing import apply, clear_ghosts, wrap_ends, wrap_slices
 from .transfers import as_rows
 
@@ -121,6 +121,12 @@ def pad(x, shift, scale, level, padded):
                 rows[row, k + 1] = scale * (x[i, j, k] - shift)
 
 
+@kernel()
+def _shift(x, mean):
+    for k in range(x.size):
+        x[k] -= mean
+
+
 @kernel(REASSOCIATE)
 def unpad(padded, level, singular, x):
     """x = the cells of padded, its mean taken out where any constant would do."""
@@ -133,7 +139,7 @@ def unpad(padded, level, singular, x):
                 x[i, j, k] = rows[row, k + 1]
                 total += rows[row, k + 1]
     if singular:
-        x -= total / x.size
+        _shift(x.reshape(x.size), total / x.size)
 
 
 @kernel()
@@ -144,9 +150,9 @@ def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, lev
     zero: whether x is.
     """
     if zero:
-        r[:] = 0
+        r.fill(0.0)
     else:
-        apply_links(*faces, reaction, wraps, x, r)
+        apply_links(faces[0], faces[1], faces[2], reaction, wraps, x, r)
     signed, total = _subtract(b.reshape(b.size), b_scale, r.reshape(r.size))
     mean = signed / r.size if singular else 0.0
     rest = np.sqrt(max(total - r.size * mean * mean, 0.0))
@@ -155,7 +161,7 @@ def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, lev
 
 
 @kernel(REASSOCIATE)
-def _norm(b):
+def norm_and_sum(b):
     """|b| without overflow, and the sum of b / |b|; nan if an entry is not finite."""
     flat = b.reshape(b.size)
     largest, finite = 0.0, 0.0
@@ -234,38 +240,3 @@ def conjugate_gradients(
     if true <= rtol:
         return CONVERGED, iteration, true
     return MAXIMUM if iteration == limit else STAGNATED, iteration, true
-
-
-@kernel()
-def solve_system(
-    faces, reaction, wraps, singular, b, rtol, limit, fresh, started, scale, layout, workspace,
-    buffer, padded, vectors, r, x,
-):  # fmt: skip
-    """See `Workspace.solve`; returns (status, iterations, residual, scale).
-
-    fresh: build the hierarchy, whose scale is the result; otherwise it is the one given.
-    started: x holds a first guess.
-    """
-    norm, signed = _norm(b)
-    if fresh:
-        scale = build_hierarchy(*faces, reaction, singular, layout, workspace)
-    if not np.isfinite(norm):
-        return BAD_SOURCE, 0, np.nan, scale
-    if norm == 0.0:
-        x[:] = 0
-        return CONVERGED, 0, 0.0, scale
-    # What no x can remove; the rest of the tolerance is left to the iteration.
-    floor = abs(signed) / np.sqrt(b.size)
-    if singular and floor > 0.5 * rtol:
-        x[:] = 0
-        return INCONSISTENT, 0, floor, scale
-    if started:
-        x /= norm
-    else:
-        x[:] = 0
-    status, iterations, residual = conjugate_gradients(
-        faces, reaction, wraps, singular, started, b, 1.0 / norm, rtol, limit, layout, workspace,
-        buffer, scale, padded, vectors, r, x,
-    )  # fmt: skip
-    x *= norm
-    return status, iterations, residual, scale

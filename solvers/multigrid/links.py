@@ -39,28 +39,36 @@ ONE, HALF, NONE = np.float32(1.0), np.float32(0.5), np.float32(0.0)
 
 
 @kernel(REASSOCIATE)
-def sum_of_four(a, b, c, d, out):
-    for k in range(out.size):
-        out[k] = a[k] + b[k] + c[k] + d[k]
+def invert_diagonal(level, f0, f1, f2, sigma, inverse):
+    """1 / sum of the links of every cell; the ghosts stay zero."""
+    rows, lines = as_rows(inverse, level)
+    near, _ = as_rows(f0, level)
+    along, _ = as_rows(f2, level)
+    for i in range(level[N0]):
+        for j in range(level[N1]):
+            row = (i + 1) * lines + j + (1 if lines > 1 else 0)
+            for k in range(1, level[N2] + 1):
+                total = near[row, k] + near[row + lines, k]
+                rows[row, k] = total + along[row, k] + along[row, k + 1]
+    if lines > 1:
+        _add_links(rows, as_rows(f1, level)[0], level, lines)
+    if sigma.size > 0:
+        inverse += sigma
+    for i in range(level[N0]):
+        for j in range(level[N1]):
+            row = (i + 1) * lines + j + (1 if lines > 1 else 0)
+            for k in range(1, level[N2] + 1):
+                rows[row, k] = ONE / rows[row, k]
 
 
 @kernel(REASSOCIATE)
-def invert_diagonal(level, f0, f1, f2, sigma, inverse):
-    """1 / sum of the links of every cell; the ghosts stay zero."""
-    n0, n1, n2, s0, s1 = level[N0], level[N1], level[N2], level[S0], level[S1]
-    row = n2 + 2
-    for i in range(n0):
-        for j in range(n1):
-            at = level[FIRST] + i * s0 + j * s1
-            lo, hi = at, at + n2
-            out = inverse[lo:hi]
-            sum_of_four(f0[lo:hi], f0[lo + s0 : hi + s0], f2[lo:hi], f2[lo + 1 : hi + 1], out)
-            if s1 > 0:
-                out += f1[lo:hi] + f1[lo + row : hi + row]
-            if sigma.size > 0:
-                out += sigma[lo:hi]
-            for k in range(n2):
-                out[k] = ONE / out[k]
+def _add_links(rows, beside, level, lines):
+    """Those of axis 1."""
+    for i in range(level[N0]):
+        for j in range(level[N1]):
+            row = (i + 1) * lines + j + 1
+            for k in range(1, level[N2] + 1):
+                rows[row, k] += beside[row, k] + beside[row + 1, k]
 
 
 @kernel(REASSOCIATE)
@@ -193,7 +201,7 @@ def coarsen_axis_1(level, coarse, f1, w1, out, scratch):
     flat = scratch[: (n1 + 1) * m2].reshape(n1 + 1, m2)
     out[:] = 0
     for i in range(n0):
-        sums[:] = 0
+        flat.fill(0)
         sum_along(rows, (i + 1) * lines + 1, n1 + 1, n1 + 1, n2, n1 + 1, m2, flat)
         k0, _ = aggregate(i, n0, m0)
         series_across(sums, n1, m1, level[P1], share, i * n1, 1, target, (k0 + 1) * step + 1, 1)
@@ -211,8 +219,8 @@ def coarsen_axis_0(level, coarse, f0, w0, out, scratch):
     target, step = as_rows(out, coarse)
     ring = 1 if lines > 1 else 0
     sums = scratch[: (n0 + 1) * m1 * m2].reshape(n0 + 1, m1, m2)
-    sums[:] = 0
-    out[:] = 0
+    sums.fill(0)
+    out.fill(0)
     for i in range(n0 + 1):
         sum_along(rows, (i + 1) * lines + ring, n1, n1, n2, m1, m2, sums[i])
     share = w0.reshape(n0 * step, m2 + 2)

@@ -6,7 +6,15 @@ import numpy as np
 
 from ...geometry.grid import Grid
 from ..diffusion import DiffusionOperator, periodic_flags, solid, solid_field, solid_reaction
-from .conjugate import pad, solve_system, unpad
+from .conjugate import (
+    BAD_SOURCE,
+    CONVERGED,
+    INCONSISTENT,
+    conjugate_gradients,
+    norm_and_sum,
+    pad,
+    unpad,
+)
 from .cycle import cycle
 from .layout import S0, SIZE, SLAB, B, U, level_layout
 from .links import build_hierarchy
@@ -47,26 +55,42 @@ class Workspace:
         fresh: False where A is the matrix that came last; started: x holds a first guess.
         Returns status, iterations and the true relative residual |b - A x| / |b|.
         """
-        status, iterations, residual, self.scale = solve_system(
+        if fresh:
+            self.build(A)
+        source, target = solid_field(b), solid_field(x)
+        norm, signed = norm_and_sum(source)
+        if not np.isfinite(norm):
+            return BAD_SOURCE, 0, np.nan
+        # What no x can remove; the rest of the tolerance is left to the iteration.
+        floor = abs(signed) / np.sqrt(b.size) if A.singular else 0.0
+        if norm == 0.0 or floor > 0.5 * rtol:
+            x[:] = 0
+            return (CONVERGED, 0, 0.0) if norm == 0.0 else (INCONSISTENT, 0, floor)
+        if started:
+            x /= norm
+        else:
+            x[:] = 0
+        outcome = conjugate_gradients(
             solid(A.faces),
             solid_reaction(A.reaction),
             periodic_flags(A.grid),
             A.singular,
-            solid_field(b),
+            started,
+            source,
+            1.0 / norm,
             rtol,
             max_iterations,
-            fresh,
-            started,
-            self.scale,
             self.layout,
             self.single,
             self.buffer,
+            self.scale,
             self.padded,
             self.vectors,
             self.residual,
-            solid_field(x),
+            target,
         )
-        return status, iterations, residual
+        x *= norm
+        return outcome
 
     def fits(self, A: DiffusionOperator) -> bool:
         """Whether this memory is for systems like A."""
