@@ -15,6 +15,8 @@ from scipy.sparse.linalg import SuperLU, splu
 from .csr import UnusableMatrix, mirror_places, numbered
 from .factorisation import SINGULAR, Structure
 
+# Small supernodes and panels: SuperLU's own choice stores and multiplies many zeros.
+RELAX, PANEL = 1, 2
 THRESHOLD = 0.1  # a pivot is taken from the diagonal if it has this part of its column's largest
 
 
@@ -49,6 +51,8 @@ class SuperLUFactorisation:
                 permuted,
                 permc_spec="NATURAL",
                 diag_pivot_thresh=self._threshold,
+                relax=RELAX,
+                panel_size=PANEL,
                 options={"SymmetricMode": True} if self._aligned else {},
             )
         except RuntimeError:
