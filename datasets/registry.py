@@ -57,6 +57,7 @@ problems = Registry(
         "darcy": f"{_HERE}.problems.darcy:Darcy",
         "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",
         "poisson": f"{_HERE}.problems.poisson:Poisson",
+        "thermal": f"{_HERE}.problems.thermal:Thermal",
     },
 )
 

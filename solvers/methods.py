@@ -86,8 +86,8 @@ METHODS: dict[str, Method] = {
         },
     ),
     "transform": Method(
-        "CG on fast transforms with the mean coefficient: exact where it is constant",
-        {"diffusion": _krylov("cg", "transform")},
+        "fast transforms with the mean coefficient, exact where it is constant; CG on them else",
+        {"diffusion": _later("krylov.transform_cg", "TransformCG")},
     ),
     "resonant": Method(
         "GMRES on sine transforms with the modes near resonance solved exactly",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,8 +21,6 @@ from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
-    from ...solvers.helmholtz import HelmholtzOperator
-    from ...solvers.krylov.result import KrylovResult
     from ...solvers.solution import Solution
 
 SQUARE = ((0.0, 1.0), (0.0, 1.0))
@@ -123,27 +119,18 @@ class Helmholtz(Problem):
         )
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
-        """The bits do not depend on `threads`."""
         from ...solvers.helmholtz import HelmholtzOperator
-        from ...solvers.solution import Solution
+        from ...solvers.sequences import LinearSystem, solve_batch
 
         c = np.asarray(inputs["c"], dtype=float)
         grid = self.grid(fidelity.resolution)
-        b = self._source_on(grid).ravel()
-        operators = [HelmholtzOperator((self.omega / speed) ** 2, grid) for speed in c]
-        parts = np.array_split(np.arange(len(c)), min(threads, max(len(c), 1)))
-        jobs = [[operators[i] for i in part] for part in parts]
-        with ThreadPoolExecutor(len(jobs)) as pool:
-            solved = pool.map(lambda part: _solve_each(part, b, fidelity.tolerance), jobs)
-            results = [result for part in solved for result in part]
-        return Solution(
-            np.array([result.x for result, _ in results]).reshape(c.shape),
-            np.array([result.converged for result, _ in results], dtype=bool),
-            np.array([result.iterations for result, _ in results], dtype=int),
-            np.array([result.residual for result, _ in results], dtype=float),
-            np.array([seconds for _, seconds in results], dtype=float),
-            tuple(result.reason for result, _ in results),
-        )
+        b = self._source_on(grid)
+
+        def system(speed: np.ndarray) -> LinearSystem:
+            return LinearSystem(HelmholtzOperator((self.omega / speed) ** 2, grid), b, speed)
+
+        systems = [partial(system, speed) for speed in c]
+        return solve_batch(systems, grid.shape, fidelity.tolerance, threads=threads)
 
     def ladder(self) -> tuple[Fidelity, ...]:
         sizes = (12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -187,20 +174,6 @@ class Helmholtz(Problem):
         figure = float(np.max(norm(residual, grid, "Hs", s=-1) / size))
         limit = 1.5 * float(self.omega / c.min() * grid.spacing[0]) ** 2
         return TruthCheck("equation by grid reading, H^-1 relative", figure, limit)
-
-
-def _solve_each(
-    operators: Sequence[HelmholtzOperator], b: np.ndarray, rtol: float
-) -> list[tuple[KrylovResult, float]]:
-    """Results and wall seconds of A x = b for each A."""
-    from ...solvers.helmholtz_resonant import ResonantSolver
-
-    method, results = ResonantSolver(), []
-    for A in operators:
-        start = time.perf_counter()
-        result = method.solve(A, b, rtol)
-        results.append((result, time.perf_counter() - start))
-    return results
 
 
 @lru_cache

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +21,7 @@ from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
+    from ...solvers.diffusion import DiffusionOperator
     from ...solvers.solution import Solution
 
 MODES = {2: 128, 3: 32}
@@ -108,24 +108,13 @@ class Poisson(Problem):
         )
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
-        """One transform a sample, whatever the tolerance; `threads` are not worth starting."""
-        from ...solvers.solution import CONVERGED, STAGNATED, Solution
-        from ...solvers.transforms import FastTransform
+        """One transform a sample, whatever the tolerance."""
+        from ...solvers.sequences import LinearSystem, solve_batch
 
-        f = np.asarray(inputs["f"], dtype=float)
-        transform = FastTransform(self.grid(fidelity.resolution))
-        fields, seconds = np.empty_like(f), np.empty(len(f))
-        for i, source in enumerate(f):
-            start = time.perf_counter()
-            fields[i] = transform.solve(source)
-            seconds[i] = time.perf_counter() - start
-        residual = self._discrete_residual(f, fields)
-        converged = residual <= fidelity.tolerance
-        reason = tuple(
-            CONVERGED if ok else f"{STAGNATED}: the transform reached {off:.1e} by rounding"
-            for ok, off in zip(converged, residual, strict=True)
-        )
-        return Solution(fields, converged, np.ones(len(f), int), residual, seconds, reason)
+        grid = self.grid(fidelity.resolution)
+        A = _operator(grid)
+        systems = [LinearSystem(A, f) for f in np.asarray(inputs["f"], dtype=float)]
+        return solve_batch(systems, grid.shape, fidelity.tolerance, threads=threads)
 
     def ladder(self) -> tuple[Fidelity, ...]:
         sizes = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
@@ -176,6 +165,13 @@ class Poisson(Problem):
         size = norm(f, grid, "Hs", s=-1)
         figure = float(np.max(norm(residual, grid, "Hs", s=-1) / size))
         return TruthCheck("equation by grid reading, H^-1 relative", figure, 4.0 * grid.spacing[0])
+
+
+@lru_cache(maxsize=8)
+def _operator(grid: Grid) -> DiffusionOperator:
+    from ...solvers.diffusion import DiffusionOperator
+
+    return DiffusionOperator(np.ones(grid.shape), grid)
 
 
 def _matrix(shape: tuple[int, ...]) -> sparse.csr_array:

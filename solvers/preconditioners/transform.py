@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...geometry.errors import InputError
+from ...geometry.grid import Grid
 from ..diffusion import DiffusionOperator
 from ..transforms import FastTransform
 
@@ -25,7 +27,6 @@ class MeanTransform:
     """
 
     def __init__(self, A: Any) -> None:
-        self._key: tuple[Any, ...] = ()
         self.update(A)
 
     def update(self, A: Any) -> None:
@@ -37,13 +38,15 @@ class MeanTransform:
         self.shape, self.dtype = A.shape, A.dtype
         self._mean = float(np.mean(A.a))
         sigma = 0.0 if A.reaction is None else float(np.mean(A.reaction)) / self._mean
-        key = (A.grid, A.conditions, sigma)
-        if key != self._key:
-            ends = [
-                "dirichlet" if wraps else pair
-                for wraps, pair in zip(A.grid.wraps, A.conditions, strict=True)
-            ]
-            self._transform, self._key = FastTransform(A.grid, sigma, boundary=ends), key
+        self._transform = _transform(A.grid, A.conditions, sigma)
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
         return (self._transform @ r) / self._mean
+
+
+@lru_cache(maxsize=8)
+def _transform(grid: Grid, conditions: tuple[tuple[str, str], ...], sigma: float) -> FastTransform:
+    """Made once for a grid: it takes longer than to use it."""
+    pairs = zip(grid.wraps, conditions, strict=True)
+    ends = ["dirichlet" if wraps else pair for wraps, pair in pairs]
+    return FastTransform(grid, sigma, boundary=ends)
