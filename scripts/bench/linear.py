@@ -166,14 +166,19 @@ def measure(case: Case, seconds: float) -> list[LinearRow]:
 
 
 def share_out(methods: Iterable[Contestant], cost: dict[str, float], seconds: float) -> None:
-    """Halve the number of systems of the dearest method until all fit into the time."""
+    """Halve the number of systems of the dearest method until all fit into the time, or none
+    takes more than its even share."""
     methods = list(methods)
-    while sum(m.count * cost[m.name] for m in methods) > seconds:
-        reducible = [m for m in methods if m.count > LEAST]
+    total = {method.name: method.count * cost[method.name] for method in methods}
+    while sum(total.values()) > seconds:
+        reducible = [
+            m for m in methods if m.count > LEAST and total[m.name] > seconds / len(methods)
+        ]
         if not reducible:
             return
-        dearest = max(reducible, key=lambda m: m.count * cost[m.name])
+        dearest = max(reducible, key=lambda m: total[m.name])
         dearest.count = max(LEAST, dearest.count // 2)
+        total[dearest.name] = dearest.count * cost[dearest.name]
 
 
 def memory_of(case: Case, name: str) -> float:
