@@ -44,7 +44,7 @@ PRODUCT_RATE = 10.0
 at 10.7 (1D, n = 4096), 13 to 16 (1D, 256 and 1024) and 9 (2D, 128); at a quarter of it, as for the
 usual 12 to 16 modes, products are 2 to 4 times faster."""
 BLOCK = 1 << 18
-"""Numbers worked on at once by what a fused layer does at points: 1 MiB in float32."""
+"""Numbers worked on at once by a fused layer: 1 MiB in float32."""
 
 
 @lru_cache(maxsize=256)
@@ -183,10 +183,11 @@ class SpectralConvolution(nn.Module):
         """K x + skip x without gradient, with `mix` for the spectrum."""
         there, back = self.matrices(x)
         shape, rows, c = tuple(x.shape[:-2]), x.view(len(x), -1), self.channels
+        y = linear(rows.view(-1, c), skip).view_as(rows)
         mixed = mix(analyse(matmul(there, rows), shape, self.kept(x)))
-        y = matmul(back, synthesise(mixed, shape, self.kept(x)))
+        middle = synthesise(mixed, shape, self.kept(x))
         for block in _blocks(rows):
-            y[block].view(-1, c).add_(linear(rows[block].view(-1, c), skip))
+            y[block].add_(matmul(back[block], middle))
         return y.view_as(x)
 
     def _by_ffts(self, x: Tensor, skip: Tensor) -> Tensor:
@@ -239,7 +240,7 @@ class SpectralConvolution(nn.Module):
 
 
 class _Fused(torch.autograd.Function):
-    """`SpectralConvolution.plain`; kept are p and the small tensors of `mix`.
+    """`SpectralConvolution.plain`; kept are p and the small spectrum of x.
 
     The transforms read all of a large matrix, the rest a few rows at a time.
     """
@@ -250,11 +251,8 @@ class _Fused(torch.autograd.Function):
         layer: SpectralConvolution, activate: bool,
     ) -> Tensor:  # fmt: skip
         def mix(spectrum: Tensor) -> Tensor:
-            with torch.enable_grad():
-                leaves = [t.detach().requires_grad_() for t in (spectrum, weight, bias)]
-                mixed = layer.mix(leaves[0], leaves[1], leaves[2], p)
-            ctx.leaves, ctx.mixed = leaves, mixed
-            return mixed.detach()
+            ctx.spectrum = spectrum
+            return layer.mix(spectrum, weight, bias, p)
 
         ctx.save_for_backward(p, skip, weight, bias)
         ctx.layer, ctx.activate = layer, activate
@@ -266,16 +264,18 @@ class _Fused(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph: to be differentiated again
             y = layer.plain(*inputs, ctx.activate)
             return (*recorded_gradients(y, inputs, gradient), None, None)
-        p, skip, *_ = inputs
+        p, skip, *parameters = inputs
         shape, kept, c = tuple(p.shape[:-2]), layer.kept(p), len(skip)
         there, back = layer.matrices(p)
         gradient = gradient.reshape(len(p), -1)
         # On the axes behind the first, synthesis is the adjoint of analysis times their points.
         points = math.prod(shape[1:])
         d_mixed = analyse(matmul(back.T, gradient), shape, kept).mul_(points)
-        d_spectrum, d_weight, d_bias = torch.autograd.grad(
-            ctx.mixed, ctx.leaves, d_mixed, retain_graph=True
-        )
+        with torch.enable_grad():
+            leaves = [t.detach().requires_grad_() for t in (ctx.spectrum, *parameters)]
+            mixed = layer.mix(leaves[0], leaves[1], leaves[2], p)
+        d_spectrum, d_weight, d_bias = torch.autograd.grad(mixed, leaves, d_mixed)
+        del mixed, d_mixed
         d_p = matmul(there.T, synthesise(d_spectrum.div_(points), shape, kept))
         d_skip, rows = torch.zeros_like(skip), p.view(len(p), -1)
         for block in _blocks(rows):
