@@ -7,7 +7,8 @@ from scipy.linalg import get_blas_funcs, lstsq
 
 from .result import Product
 
-REPEAT = 0.1  # orthogonalise again where a vector lost more than this part of its length
+REPEAT = 0.1  # orthogonalise again where a vector keeps less than this part of its length
+GROWTH = 1e3  # and where rounding may have grown by this since that was last done, in two steps
 
 
 class Arnoldi:
@@ -16,7 +17,9 @@ class Arnoldi:
     apply V_j = C^T B_j + V_(j+1)^T H_j, with vectors as rows of one array W = [C, V]:
     C (kept, n) stands in its first rows, V (steps + 1, n) below, and K = [B; H]. W may be in
     single precision; K is double. The process is classical Gram-Schmidt, two matrix-vector
-    products a step, repeated where a vector loses nine tenths of its length.
+    products a step. A step magnifies the rounding by what the vector loses of its length; where
+    that has added up, two steps in succession are orthogonalised twice (as in the partial
+    reorthogonalisation of Simon, Math. Comp. 42, 1984).
 
     `extend` adds a vector and returns |r| of min | beta e1 - H y |, known without a rotation:
     with H = [h; T], T triangular, |r| = beta / sqrt(1 + |u|^2) where T^H u = h^H (Ayachour, J.
@@ -37,6 +40,7 @@ class Arnoldi:
         self.exhausted = False  # the space is invariant: nothing more to add
         self._u = np.zeros(steps, dtype=double)
         self._sum = 1.0
+        self._growth, self._twice = 1.0, False
 
     @property
     def H(self) -> np.ndarray:
@@ -53,20 +57,31 @@ class Arnoldi:
         j, top = self.size, self.kept + self.size + 1
         w = self.apply(self.V[j])
         columns = self.W[:top].T
-        before = size = float(self._nrm2(w))
-        for _ in range(2):
-            along = self._gemv(1.0, columns, w, trans=2)
-            w = self._gemv(-1.0, columns, along, beta=1.0, y=w, overwrite_y=1)
-            self.K[:top, j] += along
-            rest = float(self._nrm2(w))
-            if rest > REPEAT * size:
-                break
-            size = rest
+        before = float(self._nrm2(w))
+        rest = self._orthogonalise(columns, w, j)
+        if self._repeat(before, rest):
+            rest = self._orthogonalise(columns, w, j)
         self.size = j + 1
         self.exhausted = not rest > 10 * np.finfo(w.dtype).eps * before
         self.K[top, j] = 0.0 if self.exhausted else rest
         np.multiply(w, w.dtype.type(0.0 if self.exhausted else 1 / rest), out=self.V[j + 1])
         return self._residual(j, rest)
+
+    def _orthogonalise(self, columns: np.ndarray, w: np.ndarray, j: int) -> float:
+        """Take the part along the columns out of w, in place; what is left of its length."""
+        along = self._gemv(1.0, columns, w, trans=2)
+        self._gemv(-1.0, columns, along, beta=1.0, y=w, overwrite_y=1)
+        self.K[: len(along), j] += along
+        return float(self._nrm2(w))
+
+    def _repeat(self, size: float, rest: float) -> bool:
+        """Whether a vector that was of length `size` is to be orthogonalised again."""
+        if self._twice:  # the second of two
+            self._growth, self._twice = 1.0, False
+            return True
+        self._growth *= size / rest if rest > 0 else np.inf
+        self._twice = self._growth > GROWTH
+        return self._twice or not rest > REPEAT * size
 
     def _residual(self, j: int, rest: float) -> float:
         if self.exhausted:

@@ -32,6 +32,7 @@ def cg(
     history = [float(np.linalg.norm(r)) / (system.norm_b or 1.0)]
     if system.norm_b == 0 or history[0] <= rtol or not np.isfinite(history[0]):
         return system.finish(x, 0, CONVERGED, history)
+    product = system.product(system.dtype)
     z = system.M(r)  # 1
     p = z.copy()
     rz = np.vdot(r, z).real
@@ -40,7 +41,7 @@ def cg(
         if not rz > 0:
             reason = "breakdown: preconditioner is not positive definite"
             break
-        q = system.A(p)
+        q = product(p)
         pq = np.vdot(p, q).real
         if not pq > 0:
             reason = "breakdown: matrix is not positive definite"

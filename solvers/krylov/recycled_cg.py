@@ -141,6 +141,7 @@ class _Run:
         """Steps of the algorithm; returns the reason of the end."""
         system, goal = self.system, self.system.rtol * self.system.norm_b
         self.project()
+        product = system.product(system.dtype)
         z = system.M(self.r)
         mu = self.AW.conj() @ z  # 2
         p = z - mu @ self.W
@@ -149,7 +150,7 @@ class _Run:
         while self.iterations < max_iterations:  # 3
             if not rz > 0:
                 return "breakdown: preconditioner is not positive definite"
-            q = system.A(p)
+            q = product(p)
             pq = np.vdot(p, q).real
             if not pq > 0:
                 return INDEFINITE
