@@ -74,8 +74,18 @@ class ShiftedLaplacianRecycling:
         if self.space is not None and self.space.U.shape[1] != b.size:
             self.space = None
         M = ShiftedLaplacian(A, self.shift)
+        # In single precision the basis stalled on some of these systems, far from definite.
         result, self.space = gcro_dr(
-            A, b, self.space, self.m, self.k, x0, M, rtol, self.max_iterations
+            A,
+            b,
+            self.space,
+            self.m,
+            self.k,
+            x0,
+            M,
+            rtol,
+            self.max_iterations,
+            precision="double",
         )
         given = (A.links[0], b, b if x0 is None else np.asarray(x0))
         if any(np.iscomplexobj(values) for values in given) or not result.converged:
