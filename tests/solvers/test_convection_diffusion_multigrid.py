@@ -11,7 +11,9 @@ from sobolev.geometry.grid import Grid
 from sobolev.solvers.convection_diffusion import ConvectionDiffusionOperator, stream_velocity
 from sobolev.solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid, Multigrid
 from sobolev.solvers.direct import DirectSolver
+from sobolev.solvers.krylov.gcro_dr import gcro_dr
 from sobolev.solvers.krylov.gmres import gmres
+from sobolev.solvers.preconditioners.ilu import ILU
 
 
 def smooth_normal(shape, seed):
@@ -221,3 +223,15 @@ def test_what_does_not_fit_is_refused():
         method.solve(A.to_csr(), np.ones(20), 1e-8)
     with pytest.raises(InputError, match="at least one"):
         ConvectionDiffusionMultigrid(max_iterations=0)
+
+
+def test_incomplete_factors_with_recycling_agree():
+    """The other route: GCRO-DR on ILU(1), the space carried to the next flow."""
+    grid, space = cells((40, 40)), None
+    b = np.ones(grid.size)
+    for seed in range(3):
+        A = ConvectionDiffusionOperator(1e-2, flow(grid, seed, True), grid)
+        result, space = gcro_dr(A, b, space, m=20, k=8, M=ILU(A, 1), rtol=1e-10)
+        assert result.converged
+        difference = A.matvec(result.x - solve(A, rtol=1e-10).x)
+        assert np.linalg.norm(difference) <= 2e-10 * np.linalg.norm(b)

@@ -1,0 +1,213 @@
+"""Convection-diffusion: v . grad u - nu Lap u = 1 on the unit square, v from a random psi."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from ...geometry.calculus.grids import GridCalculus
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ...geometry.norms import norm
+from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable
+from ..random_fields import GaussianField
+
+if TYPE_CHECKING:
+    from ...geometry.calculus.base import Calculus
+    from ...solvers.convection_diffusion import ConvectionDiffusionOperator
+    from ...solvers.solution import Solution
+
+SQUARE = ((0.0, 1.0), (0.0, 1.0))
+MODES = 32
+DECAY = 4.0  # psi ~ N(0, scale^2 (-Lap + 25)^-4)
+TAU = 5.0
+
+
+@dataclass(frozen=True)
+class ConvectionDiffusion(Problem):
+    """The temperature of a stirred fluid that is heated evenly, between walls at temperature zero.
+
+    flow: "closed" turns in the box (psi = 0 on the walls); "open" also crosses them.
+    speed: root mean square of |v| over the law.
+    diffusivity: log-uniform between its two bounds, which may be equal. The default Peclet
+        numbers, speed times length over diffusivity, are 3 to 100.
+    """
+
+    flow: Literal["closed", "open"] = "closed"
+    speed: float = 1.0
+    diffusivity_min: float = 0.01
+    diffusivity_max: float = 0.3
+
+    name: ClassVar[str] = "convection_diffusion"
+    summary: ClassVar[str] = "v . grad u - nu Lap u = 1 on the square, random flow and diffusivity"
+    inputs: ClassVar = (
+        Variable("psi", "m^2/s", description="stream function of the velocity"),
+        Variable("diffusivity", "m^2/s", "scalar", "thermal diffusivity nu"),
+    )
+    outputs: ClassVar = (Variable("u", "K", description="temperature"),)
+    coordinates: ClassVar = ("x", "y")
+    solver_name: ClassVar[str] = "multigrid BiCGSTAB"
+
+    def __post_init__(self) -> None:
+        if self.flow not in ("closed", "open"):
+            raise InputError(f"expected flow closed or open, got '{self.flow}'")
+        if not (math.isfinite(self.speed) and self.speed > 0):
+            raise InputError(f"expected speed to be a positive number, got {self.speed}")
+        if not 0 < self.diffusivity_min <= self.diffusivity_max < math.inf:
+            raise InputError(
+                "expected 0 < diffusivity_min <= diffusivity_max, got"
+                f" {self.diffusivity_min} and {self.diffusivity_max}"
+            )
+
+    def grid(self, resolution: int) -> Grid:
+        """Cells, whose faces the fluid crosses."""
+        return Grid(SQUARE, (resolution, resolution), centering="cell", units="m")
+
+    @property
+    def field(self) -> GaussianField:
+        """The law of psi; its scale makes the mean of |grad psi|^2 the square of the speed."""
+        first = 1 if self.flow == "closed" else 0
+        k = np.arange(first, first + MODES)
+        rates = math.pi**2 * np.add.outer(k**2, k**2)
+        mean_square = np.sum(rates * (rates + TAU**2) ** -DECAY)
+        return GaussianField(
+            SQUARE,
+            alpha=DECAY,
+            tau=TAU,
+            scale=self.speed / math.sqrt(mean_square),
+            boundary="dirichlet" if self.flow == "closed" else "neumann",
+            modes=MODES,
+        )
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        low, high = math.log(self.diffusivity_min), math.log(self.diffusivity_max)
+        diffusivity = math.exp(generator.uniform(low, high))
+        return {"diffusivity": diffusivity, "psi": self.field.draw(generator)}
+
+    def evaluate(self, draw: Draw, grid: Grid) -> dict[str, np.ndarray]:
+        psi = self.field.evaluate(draw["psi"], grid)
+        return {"psi": psi, "diffusivity": np.asarray(draw["diffusivity"])}
+
+    def constants(self) -> dict[str, float]:
+        return {"f": 1.0}
+
+    def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
+        convection = d(p.psi, "y") * d(u, "x") - d(p.psi, "x") * d(u, "y")
+        return convection - p.diffusivity * d.laplacian(u) - p.f
+
+    @property
+    def card(self) -> Card:
+        kind = "Dirichlet" if self.flow == "closed" else "Neumann"
+        return Card(
+            domain="unit square, cell-centred grid",
+            conditions="u = 0 on the boundary",
+            inputs=(
+                f"v = (d psi/dy, -d psi/dx); psi ~ N(0, c (-Lap + {TAU**2:g})^-{DECAY:g}), {kind} "
+                f"eigenfunctions ({self.flow} flow), c such that |v| is {self.speed:g} m/s (rms); "
+                f"nu log-uniform in [{self.diffusivity_min:g}, {self.diffusivity_max:g}]; "
+                "heating 1 K/s"
+            ),
+            solver="cell-centred finite volumes, power-law scheme, multigrid BiCGSTAB",
+            source="Patankar 1980, Numerical Heat Transfer and Fluid Flow, chapter 5 (scheme)",
+        )
+
+    def operator(
+        self, psi: np.ndarray, diffusivity: float, grid: Grid
+    ) -> ConvectionDiffusionOperator:
+        """The discrete equation of one sample; psi: (n, n), on cells."""
+        from ...solvers.convection_diffusion import ConvectionDiffusionOperator, stream_velocity
+
+        v = stream_velocity(self._on_corners(psi.astype(float)), grid)
+        return ConvectionDiffusionOperator(float(diffusivity), v, grid, scheme="power_law")
+
+    def _on_corners(self, psi: np.ndarray) -> np.ndarray:
+        """Means of the four cells around each corner; beyond walls psi is odd, or goes on."""
+        if self.flow == "open":
+            around = np.pad(psi, 1, mode="reflect", reflect_type="odd")
+        else:
+            around = np.pad(psi, 1, mode="edge")
+            around[[0, -1], :] *= -1
+            around[:, [0, -1]] *= -1
+        sums = around[:-1] + around[1:]
+        return 0.25 * (sums[:, :-1] + sums[:, 1:])
+
+    def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
+        """One sample after the other; `threads` are not started."""
+        from ...solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid
+        from ...solvers.krylov.result import KrylovResult
+        from ...solvers.solution import Solution
+
+        grid, method = self.grid(fidelity.resolution), ConvectionDiffusionMultigrid()
+        results: list[KrylovResult] = []
+        seconds = []
+        for psi, diffusivity in zip(inputs["psi"], inputs["diffusivity"], strict=True):
+            start = time.perf_counter()
+            A = self.operator(np.asarray(psi), diffusivity, grid)
+            results.append(method.solve(A, np.ones(grid.size), fidelity.tolerance))
+            seconds.append(time.perf_counter() - start)
+        return Solution(
+            np.array([result.x for result in results]).reshape(len(results), *grid.shape),
+            np.array([result.converged for result in results], dtype=bool),
+            np.array([result.iterations for result in results], dtype=np.int64),
+            np.array([result.residual for result in results], dtype=float),
+            np.array(seconds),
+            tuple(result.reason for result in results),
+        )
+
+    def ladder(self) -> tuple[Fidelity, ...]:
+        sizes = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+        return tuple(Fidelity(n, tolerance) for n in sizes for tolerance in (1e-1, 1e-2, 1e-4))
+
+    def reference_fidelity(self) -> Fidelity:
+        return Fidelity(512, 1e-9)
+
+    def truth_checks(
+        self,
+        inputs: Arrays,
+        outputs: Arrays,
+        grid: Grid,
+        fidelity: Fidelity,
+        generator: np.random.Generator,
+    ) -> list[TruthCheck]:
+        """The assembled matrix, the equation as it is written, and the maximum principle.
+
+        Single-precision storage moves the residual by eps |A| |u| / |f|, of u, of psi and of the
+        diffusivity, so the limit grows by that much.
+        """
+        worst, limit, below = 0.0, math.inf, 0.0
+        eps = max(float(np.finfo(np.asarray(a).dtype).eps) for a in (outputs["u"], inputs["psi"]))
+        samples = zip(inputs["psi"], inputs["diffusivity"], outputs["u"], strict=True)
+        for psi, diffusivity, u in samples:
+            matrix = self.operator(psi, diffusivity, grid).to_csr()
+            off = np.linalg.norm(matrix @ u.ravel().astype(float) - 1.0) / math.sqrt(u.size)
+            worst = max(worst, float(off)) if math.isfinite(off) else math.nan
+            rounding = eps * abs(matrix).sum(axis=1).max() * np.abs(u).max()
+            limit = min(limit, 2 * fidelity.tolerance + 2 * float(rounding))
+            below = max(below, float(-u.min() / np.abs(u).max()))
+        return [
+            TruthCheck("discrete residual |A u - f| / |f|", worst, limit),
+            self._equation_check(inputs, outputs, grid),
+            TruthCheck("maximum principle, -min u / max |u|", below, fidelity.tolerance),
+        ]
+
+    def _equation_check(self, inputs: Arrays, outputs: Arrays, grid: Grid) -> TruthCheck:
+        """Residual of the equation by the grid reading, in H^-1 relative to f.
+
+        Differences err with the cell Peclet number, more where the flow runs into a cold wall.
+        """
+        values = {name: np.asarray(value, dtype=float) for name, value in inputs.items()}
+        d = GridCalculus(grid, scheme="fd2")
+        u = outputs["u"].astype(float)
+        residual = self.residual(u, d, {}, self.parameters(values, grid.ndim))
+        size = norm(np.ones(grid.shape), grid, "Hs", s=-1)
+        figure = float(np.max(norm(residual, grid, "Hs", s=-1) / size))
+        cell_peclet = self.speed * grid.spacing[0] / float(np.min(values["diffusivity"]))
+        slope = 0.1 if self.flow == "closed" else 0.4
+        limit = min(1.0, 2 * grid.spacing[0] + slope * cell_peclet)
+        return TruthCheck("equation by grid reading, H^-1 relative", figure, limit)
