@@ -43,5 +43,5 @@ OURS = (
     Ours("cg", DEFINITE, 200_000, preconditioner="icc"),
     Ours("recycled_cg", DEFINITE, 200_000, preconditioner="icc"),
     Ours("gcro_dr", ("diffusion", "convection_diffusion"), 100_000, preconditioner="ilu"),
-    Ours("shifted_laplacian", ("helmholtz",), 100_000),
+    Ours("shifted_laplacian", ("helmholtz",), 20_000),
 )

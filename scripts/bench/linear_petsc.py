@@ -147,7 +147,7 @@ def _solve(solver: Solver, A: Any, b: np.ndarray, rtol: float) -> tuple[np.ndarr
         ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
     ksp.getPC().setType(solver.preconditioner)
     ksp.getPC().setFromOptions()
-    ksp.setTolerances(rtol=rtol, max_it=5_000)
+    ksp.setTolerances(rtol=rtol, max_it=2_000)
     ksp.solve(right, x)
     seconds = time.perf_counter() - start
     for key, _ in solver.options:
