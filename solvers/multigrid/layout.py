@@ -31,7 +31,7 @@ class Column(int):
 ) = map(Column, range(26))  # fmt: skip
 
 COARSEST = 4  # cells an axis that are no longer coarsened
-SLAB_CELLS = 2048  # cells that pass through the smoothing steps together
+SLAB_CELLS = 16384  # cells that pass through the smoothing steps together
 
 
 @lru_cache(maxsize=16)

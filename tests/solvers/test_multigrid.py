@@ -12,7 +12,8 @@ from sobolev.solvers.diffusion import DiffusionOperator
 from sobolev.solvers.direct import Direct
 from sobolev.solvers.elliptic import solve_diffusion
 from sobolev.solvers.krylov.gmres import gmres
-from sobolev.solvers.multigrid import Multigrid, MultigridCG, Workspace
+from sobolev.solvers.multigrid import Multigrid, MultigridCG, Workspace, layout
+from sobolev.solvers.multigrid.layout import level_layout
 from sobolev.solvers.multigrid.solver import solve_directly
 
 
@@ -239,3 +240,20 @@ def test_wrong_arguments_are_refused():
         Multigrid(A).update(DiffusionOperator(np.ones((5, 4)), cells((5, 4))))
     bad = MultigridCG().solve(A, np.full(20, np.inf), 1e-8)
     assert bad.reason == "breakdown: right-hand side is not finite"
+
+
+@pytest.mark.parametrize("shape", [(23, 30), (9, 12, 10)])
+@pytest.mark.parametrize("periodic", [False, True])
+def test_slabs_do_not_change_the_cycle(coefficients, monkeypatch, shape, periodic):
+    """One slice at a time, three, or the whole level: the steps trail each other correctly."""
+    A = DiffusionOperator(coefficients("noise", shape), cells(shape, periodic=periodic))
+    r = np.random.default_rng(0).normal(size=shape)
+    r -= np.mean(r)
+    results = []
+    for cells_together in (1, 3 * (shape[-1] + 2), 10**9):
+        monkeypatch.setattr(layout, "SLAB_CELLS", cells_together)
+        level_layout.cache_clear()
+        results.append(Multigrid(A) @ r)
+    level_layout.cache_clear()
+    for result in results[:2]:
+        np.testing.assert_allclose(result, results[2], atol=1e-5 * np.abs(results[2]).max())
