@@ -1,4 +1,4 @@
-"""Convection-diffusion: v . grad u - nu Lap u = 1 on the unit square, v from a random psi."""
+"""Convection-diffusion: v . grad u - kappa Lap u = 1 on the unit square, v from a random psi."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ConvectionDiffusion(Problem):
     flow: "closed" turns in the box (psi = 0 on the walls); "open" also crosses them.
     speed: root mean square of |v| over the law.
     diffusivity: log-uniform between its two bounds, which may be equal. The default Peclet
-        numbers, speed times length over diffusivity, are 3 to 100.
+        numbers, speed times length over kappa, are 3 to 100.
     """
 
     flow: Literal["closed", "open"] = "closed"
@@ -45,10 +45,10 @@ class ConvectionDiffusion(Problem):
     diffusivity_max: float = 0.3
 
     name: ClassVar[str] = "convection_diffusion"
-    summary: ClassVar[str] = "v . grad u - nu Lap u = 1 on the square, random flow and diffusivity"
+    summary: ClassVar[str] = "v . grad u - kappa Lap u = 1 on the square, random flow and kappa"
     inputs: ClassVar = (
         Variable("psi", "m^2/s", description="stream function of the velocity"),
-        Variable("diffusivity", "m^2/s", "scalar", "thermal diffusivity nu"),
+        Variable("diffusivity", "m^2/s", "scalar", "thermal diffusivity kappa"),
     )
     outputs: ClassVar = (Variable("u", "K", description="temperature"),)
     coordinates: ClassVar = ("x", "y")
@@ -110,7 +110,7 @@ class ConvectionDiffusion(Problem):
             inputs=(
                 f"v = (d psi/dy, -d psi/dx); psi ~ N(0, c (-Lap + {TAU**2:g})^-{DECAY:g}), {kind} "
                 f"eigenfunctions ({self.flow} flow), c such that |v| is {self.speed:g} m/s (rms); "
-                f"nu log-uniform in [{self.diffusivity_min:g}, {self.diffusivity_max:g}]; "
+                f"kappa log-uniform in [{self.diffusivity_min:g}, {self.diffusivity_max:g}]; "
                 "heating 1 K/s"
             ),
             solver="cell-centred finite volumes, power-law scheme, multigrid BiCGSTAB",
