@@ -124,7 +124,7 @@ def test_an_empty_batch():
         ({"method": "magic"}, "expected a method of"),
         ({"order": "random"}, "order"),
         ({"threads": 0}, "thread"),
-        ({"max_iterations": 0}, "iteration"),
+        ({"method": "multigrid", "max_iterations": 0}, "iteration"),
         ({"grid": Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4))}, "cell-centred"),
     ],
 )
