@@ -91,11 +91,11 @@ METHODS: dict[str, Method] = {
     ),
     "resonant": Method(
         "GMRES on sine transforms with the modes near resonance solved exactly",
-        {"helmholtz": _later("helmholtz_resonant", "ResonantSolver")},
+        {"helmholtz": _later("helmholtz.resonant", "ResonantSolver")},
     ),
     "shifted_laplacian": Method(
         "GCRO-DR on the Laplacian with a complex shift",
-        {"helmholtz": _later("helmholtz_shifted", "ShiftedLaplacianRecycling")},
+        {"helmholtz": _later("helmholtz.shifted", "ShiftedLaplacianRecycling")},
         carries=True,
     ),
     "direct": Method(

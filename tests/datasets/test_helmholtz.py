@@ -12,7 +12,7 @@ from sobolev.geometry.calculus.symbols import manufactured_source
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.norms import norm
 from sobolev.solvers.helmholtz import HelmholtzOperator
-from sobolev.solvers.helmholtz_resonant import ResonantSolver
+from sobolev.solvers.helmholtz.resonant import ResonantSolver
 
 
 def exact(x, y):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
-from sobolev.solvers import direct
 from sobolev.solvers.diffusion import DiffusionOperator
 from sobolev.solvers.direct import BACKENDS, Direct, DirectSolver, installed
+from sobolev.solvers.direct import solver as door
 
 LIBRARIES = [
     pytest.param(
@@ -233,7 +233,7 @@ def test_the_fastest_library_that_is_there_is_taken(monkeypatch):
     ]:
         if not all(installed(name) for name in present):
             pytest.skip("extras are not installed")
-        monkeypatch.setattr(direct, "installed", present.__contains__)
+        monkeypatch.setattr(door, "installed", present.__contains__)
         solver = DirectSolver()
         solver.solve(A, b)
         assert type(solver._current).__name__ == expected
@@ -242,7 +242,7 @@ def test_the_fastest_library_that_is_there_is_taken(monkeypatch):
 
 @pytest.mark.parametrize("backend, module", [("cholmod", "sksparse"), ("pardiso", "pypardiso")])
 def test_a_missing_extra_is_named(backend, module, monkeypatch):
-    from sobolev.solvers import pardiso
+    from sobolev.solvers.direct import pardiso
 
     pardiso.library.cache_clear()
     for name in [known for known in sys.modules if known.split(".")[0] == module]:

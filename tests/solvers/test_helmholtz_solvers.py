@@ -10,13 +10,12 @@ from scipy.fft import dctn, idctn, idst
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
-from sobolev.solvers import helmholtz_resonant
 from sobolev.solvers.direct import Direct
-from sobolev.solvers.helmholtz import AbsorbingLayer, HelmholtzOperator
-from sobolev.solvers.helmholtz_gmres import FlexibleGmres
-from sobolev.solvers.helmholtz_modes import ResonantBlock
-from sobolev.solvers.helmholtz_resonant import Choice, ResonantSolver, ResonantTransform, choose
-from sobolev.solvers.helmholtz_shifted import ShiftedLaplacian, ShiftedLaplacianRecycling
+from sobolev.solvers.helmholtz import AbsorbingLayer, HelmholtzOperator, resonant
+from sobolev.solvers.helmholtz.gmres import FlexibleGmres
+from sobolev.solvers.helmholtz.modes import ResonantBlock
+from sobolev.solvers.helmholtz.resonant import Choice, ResonantSolver, ResonantTransform, choose
+from sobolev.solvers.helmholtz.shifted import ShiftedLaplacian, ShiftedLaplacianRecycling
 from sobolev.solvers.krylov.gmres import gmres
 from sobolev.solvers.krylov.result import System
 from sobolev.solvers.transforms import stencil_eigenvalues
@@ -161,7 +160,7 @@ def test_a_field_too_rough_for_the_transform_goes_to_the_direct_solver(monkeypat
     result = ResonantSolver(max_iterations=10).solve(A, b, 1e-8)
     assert result.converged
     assert result.reason.startswith("converged; direct, because the transform would take")
-    monkeypatch.setattr(helmholtz_resonant, "DIRECT", {"pardiso": 1.0, "superlu": 1.0})
+    monkeypatch.setattr(resonant, "DIRECT", {"pardiso": 1.0, "superlu": 1.0})
     result = ResonantSolver(steps=5).solve(A, b, 1e-8)
     assert result.converged
     assert result.reason.startswith("converged; direct, because GMRES stagnated")

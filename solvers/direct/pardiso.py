@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sparse
 
-from ..geometry.errors import InputError
-from .csr import UnusableMatrix, UpperTriangle
+from ...geometry.errors import InputError
+from ..csr import UnusableMatrix, UpperTriangle
 from .factorisation import INDEFINITE, SINGULAR, Structure
 
 # (structure, is complex) -> matrix type.

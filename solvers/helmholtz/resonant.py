@@ -19,14 +19,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
-from .direct import Direct, installed
-from .helmholtz import HelmholtzOperator
-from .helmholtz_gmres import FlexibleGmres
-from .helmholtz_modes import ResonantBlock, correlation, cosine_transform, count
-from .krylov.result import KrylovResult, System
-from .transforms import stencil_eigenvalues
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ..direct import Direct, installed
+from ..krylov.result import KrylovResult, System
+from ..transforms import stencil_eigenvalues
+from .gmres import FlexibleGmres
+from .modes import ResonantBlock, correlation, cosine_transform, count
+from .operator import HelmholtzOperator
 
 FEWEST = 100  # modes that are always worth their time
 SHARE = 0.1  # of the fluctuation that the coupling of blocks may miss

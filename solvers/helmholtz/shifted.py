@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 from scipy import fft
 
-from ..geometry.errors import InputError
-from .helmholtz import HelmholtzOperator
-from .krylov.gcro_dr import RecycleSpace, gcro_dr
-from .krylov.result import KrylovResult
-from .transforms import stencil_eigenvalues
+from ...geometry.errors import InputError
+from ..krylov.gcro_dr import RecycleSpace, gcro_dr
+from ..krylov.result import KrylovResult
+from ..transforms import stencil_eigenvalues
+from .operator import HelmholtzOperator
 
 
 class ShiftedLaplacian:
@@ -51,7 +51,7 @@ class ShiftedLaplacianRecycling:
 
     Complex inside; a real system gets the real part, whose residual is no larger.
 
-    >>> from ..geometry.grid import Grid
+    >>> from ...geometry.grid import Grid
     >>> grid = Grid(((0.0, 1.0), (0.0, 1.0)), (16, 16), centering="cell")
     >>> A = HelmholtzOperator(100.0, grid)
     >>> ShiftedLaplacianRecycling().solve(A, np.ones(256), 1e-8).reason

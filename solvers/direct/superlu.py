@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from .csr import UnusableMatrix, mirror_places, numbered
+from ..csr import UnusableMatrix, mirror_places, numbered
 from .factorisation import SINGULAR, Structure
 
 # Small supernodes and panels: SuperLU's own choice stores and multiplies many zeros.

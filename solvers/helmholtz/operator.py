@@ -22,9 +22,9 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sparse
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
-from .kernels import CONTRACT, kernel
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ..kernels import CONTRACT, kernel
 
 
 @dataclass(frozen=True)

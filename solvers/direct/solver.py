@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import scipy.sparse as sparse
 
-from ..geometry.errors import InputError
+from ...geometry.errors import InputError
+from ..csr import Pattern, UnusableMatrix, as_csr, mirror_places
+from ..krylov.result import CONVERGED, KrylovResult, System, unusable
 from . import cholmod, pardiso
 from .cholmod import CholmodFactorisation
-from .csr import Pattern, UnusableMatrix, as_csr, mirror_places
 from .factorisation import INDEFINITE, SINGULAR, Factorisation, Structure
-from .krylov.result import CONVERGED, KrylovResult, System, unusable
 from .pardiso import PardisoFactorisation
 from .superlu import SuperLUFactorisation
 

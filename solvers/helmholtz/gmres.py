@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .helmholtz import HelmholtzOperator, apply_helmholtz
-from .kernels import REASSOCIATE, kernel
-from .krylov.result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, System
+from ..kernels import REASSOCIATE, kernel
+from ..krylov.result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, System
+from .operator import HelmholtzOperator, apply_helmholtz
 
 SLOW = 15  # steps that must gain a factor of ten
 REPEAT = 0.01  # orthogonalise again where less than this share of a vector was left

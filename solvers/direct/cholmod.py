@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sparse
 
-from ..geometry.errors import InputError
-from .csr import UnusableMatrix, UpperTriangle
+from ...geometry.errors import InputError
+from ..csr import UnusableMatrix, UpperTriangle
 from .factorisation import INDEFINITE, SINGULAR, Structure
 
 DISSECT = 10_000  # unknowns from which nested dissection pays over a sequence

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import fft
 from scipy.linalg import blas, lapack
 
-from .kernels import kernel
+from ..kernels import kernel
 
 
 @kernel()
