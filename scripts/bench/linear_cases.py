@@ -89,7 +89,8 @@ def _helmholtz(omega: float, n: int, number: int) -> System:
     problem = Helmholtz(omega)
     grid = problem.grid(n)
     k2 = (omega / problem.evaluate(problem.draw_sample(0, number), grid)["c"]) ** 2
-    b = problem.source(*grid.coordinates(), problem.constants()["f"])
+    x, y = grid.coordinates()
+    b = problem.source(x, y, problem.constants()["f"])
     return _system(number, lambda: HelmholtzOperator(k2, grid), b.ravel())
 
 

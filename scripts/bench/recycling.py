@@ -59,7 +59,7 @@ class Tally:
     """One column of one cell, filled system by system."""
 
     column: Column
-    order: Sequence[int]
+    order: Sequence[int] | np.ndarray
     seconds: list[float] = field(default_factory=list)
     products: list[int] = field(default_factory=list)
     residuals: list[float] = field(default_factory=list)
@@ -108,7 +108,7 @@ def tallies(
             continue
         if column.definite and not family.definite:
             continue
-        order = sorted_order if column.sorted else range(len(jobs))
+        order = sorted_order if column.sorted else np.arange(len(jobs))
         result.append(Tally(column(preconditioner(name)), order))
     return result
 
