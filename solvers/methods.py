@@ -136,7 +136,7 @@ def method_for(name: str, A: Any) -> str:
     """
     kind = getattr(A, "kind", ANY)
     if name == "auto":
-        if kind == "diffusion" and _is_constant(A.a):
+        if kind == "diffusion" and _is_constant(A.a) and A.reaction is None:
             return "transform"
         return FASTEST.get(kind, FASTEST[ANY])
     check_method(name)

@@ -11,8 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal
 
@@ -147,7 +148,7 @@ def solve_sequence(
     started, statistics, kept = time.perf_counter(), Statistics(), list[Outcome]()
     receive = receive or kept.append
     run = _Run(rtol, method, order, chunk, threads, warm_start, options)
-    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+    with _one_thread_each(), ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
         for window in _windows(systems, chunk * threads):
             for outcome in run.window(window, map if pool is None else pool.map):
                 statistics.add(outcome)
@@ -181,6 +182,19 @@ def solve_batch(
         np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
         tuple(outcome.reason for outcome in outcomes),
     )
+
+
+def _one_thread_each() -> AbstractContextManager[Any]:
+    """BLAS on one thread: systems are small, and pools of several libraries stop each other."""
+    return _blas().limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    import scipy.linalg  # noqa: F401  its own BLAS, to be found below
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 Numbered = tuple[int, Item]
