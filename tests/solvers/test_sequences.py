@@ -245,3 +245,23 @@ def test_the_true_residual_of_a_zero_right_hand_side_is_that_of_the_answer():
     A = sparse.eye_array(3)
     assert true_residual(A, np.zeros(3), np.zeros(3)) == 0
     assert true_residual(A, np.ones(3), np.zeros(3)) == pytest.approx(np.sqrt(3))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_systems_in_constant_memory():
+    def held() -> int:
+        with open("/proc/self/status") as lines:
+            (line,) = [line for line in lines if line.startswith("VmRSS")]
+        return int(line.split()[1]) // 1024
+
+    systems = (partial(diffusion, i % 7, 16) for i in range(100_000))
+    sizes: list[int] = []
+
+    def receive(outcome: Outcome) -> None:
+        if outcome.index % 10_000 == 0:
+            sizes.append(held())
+
+    statistics, outcomes = solve_sequence(systems, 1e-8, receive=receive)
+    assert statistics.converged == statistics.systems == 100_000
+    assert not outcomes
+    assert sizes[-1] - sizes[1] < 10  # MB
