@@ -20,8 +20,9 @@ from .march import CLOSURE, INSIDE, KIND, PERIODIC, SOURCES
 class Dirichlet:
     """u = value at the end.
 
-    The ghosts lie on the polynomial of degree order - 1 through the value and the nearest cells;
-    a point that stands on the end (vertex grids) is given the value.
+    The ghosts lie on the polynomial of degree order - 1 through the value and the nearest cells
+    (at order 2 they are the mirror image with the other sign about the value); a point that
+    stands on the end (vertex grids) is given the value.
     """
 
     value: float = 0.0
@@ -149,8 +150,16 @@ def closures(
 
 
 def _given(value: float, width: int, order: int, cell: bool) -> tuple[int, np.ndarray, np.ndarray]:
-    """Polynomial of degree order - 1 through the value at 0 and cells at 1, 2, .. (or halves)."""
+    """Polynomial of degree order - 1 through the value at 0 and cells at 1, 2, .. (or halves).
+
+    At order 2 ghosts farther away than the first are mirrored too, each from its own cell.
+    """
     inside, count = (0, width) if cell else (1, width + 1)
+    if order == 2:
+        table, values = np.zeros((count, width)), np.full(count, 2.0 * value)
+        table[inside:] = -np.eye(width)
+        values[:inside] = value
+        return inside, table, values
     # Twice the distances from the end, so that they are integers.
     nodes = [0, *(2 * k + 1 if cell else 2 * k + 2 for k in range(order - 1))]
     table, values = np.zeros((count, order - 1)), np.zeros(count)

@@ -30,6 +30,11 @@ class Equation:
     a file and uses only arithmetic and functions that Numba knows. Literals are written as
     floats, which are then of the precision of the run.
 
+    fluxes, speeds: for a conservation law, a function for each axis of the fields and the
+    parameters: the fluxes of the fields (a number, or a tuple), and a bound of the speeds of all
+    waves, written with functions of NumPy. The rates then get -div(flux) of each field behind
+    the fields, before the terms.
+
     Raises `InputError` for terms of fields that are not there and names used twice.
 
     >>> def decay(u, rate):
@@ -44,11 +49,17 @@ class Equation:
     rates: Rates
     coefficients: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    fluxes: tuple[Rates, ...] = ()
+    speeds: tuple[Rates, ...] = ()
 
     def __post_init__(self) -> None:
         names = (*self.fields, *self.coefficients, *self.parameters)
         if not self.fields or len(set(names)) != len(names):
             raise InputError(f"expected different names, at least one field, got {names}")
+        if len(self.fluxes) != len(self.speeds):
+            raise InputError(
+                f"expected as many speeds as fluxes, got {len(self.speeds)} and {len(self.fluxes)}"
+            )
         if unknown := {field for field, _ in self.terms} - set(self.fields):
             raise InputError(f"expected terms of {self.fields}, got terms of {sorted(unknown)}")
 

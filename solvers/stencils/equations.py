@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .equation import Equation
 
 
@@ -66,3 +68,86 @@ UPWIND_ADVECTION = Equation(
     parameters=("speed",),
 )  # fmt: skip
 """u_t + c u_x = 0 by differences from where the flow comes, of order 1, 3 or 5"""
+
+
+def _carried(u, transport, speed):
+    return transport
+
+
+def _advection_flux(u, speed):
+    return speed * u
+
+
+def _advection_speed(u, speed):
+    return np.abs(speed)
+
+
+ADVECTION = Equation(
+    "advection", ("u",), (), _carried, parameters=("speed",), fluxes=(_advection_flux,),
+    speeds=(_advection_speed,),
+)  # fmt: skip
+"""u_t + (c u)_x = 0, from fluxes"""
+
+
+def _spread(u, transport, curvature, viscosity):
+    return transport + viscosity * curvature
+
+
+def _burgers_flux(u, viscosity):
+    return 0.5 * u * u
+
+
+def _burgers_speed(u, viscosity):
+    return np.abs(u)
+
+
+BURGERS_SHOCKS = Equation(
+    "burgers_shocks", ("u",), (("u", "xx"),), _spread, parameters=("viscosity",),
+    fluxes=(_burgers_flux,), speeds=(_burgers_speed,),
+)  # fmt: skip
+"""u_t + (u^2 / 2)_x = nu u_xx from fluxes, with shocks; nu may be zero"""
+
+
+def _water_1d(h, m, transport_h, transport_m, gravity):
+    return transport_h, transport_m
+
+
+def _water_flux_1d(h, m, gravity):
+    return m, m * m / h + 0.5 * gravity * h * h
+
+
+def _water_speed_1d(h, m, gravity):
+    return np.abs(m / h) + np.sqrt(gravity * h)
+
+
+def _water_2d(h, m, n, transport_h, transport_m, transport_n, gravity):
+    return transport_h, transport_m, transport_n
+
+
+def _water_flux_x(h, m, n, gravity):
+    return m, m * m / h + 0.5 * gravity * h * h, m * n / h
+
+
+def _water_flux_y(h, m, n, gravity):
+    return n, m * n / h, n * n / h + 0.5 * gravity * h * h
+
+
+def _water_speed_x(h, m, n, gravity):
+    return np.abs(m / h) + np.sqrt(gravity * h)
+
+
+def _water_speed_y(h, m, n, gravity):
+    return np.abs(n / h) + np.sqrt(gravity * h)
+
+
+SHALLOW_WATER_1D = Equation(
+    "shallow_water_1d", ("h", "m"), (), _water_1d, parameters=("gravity",),
+    fluxes=(_water_flux_1d,), speeds=(_water_speed_1d,),
+)  # fmt: skip
+"""h_t + m_x = 0, m_t + (m^2 / h + g h^2 / 2)_x = 0; depth h > 0, discharge m = h u"""
+
+SHALLOW_WATER_2D = Equation(
+    "shallow_water_2d", ("h", "m", "n"), (), _water_2d, parameters=("gravity",),
+    fluxes=(_water_flux_x, _water_flux_y), speeds=(_water_speed_x, _water_speed_y),
+)  # fmt: skip
+"""Depth h > 0 and discharges m = h u along x and n = h v along y, flat bottom"""

@@ -35,6 +35,7 @@ def integrate(
     dtype: type[np.floating] = np.float64,
     threads: int = 1,
     max_steps: int = MAX_STEPS,
+    reconstruction: str = "weno5",
 ) -> Solution:
     """Solve u_t = F(u) from u(times[0]) = u0, for a batch of samples.
 
@@ -42,7 +43,8 @@ def integrate(
     times: increasing, (frames,); parameters: a number, or one for each sample, (batch,);
     coefficients: arrays of grid.shape, or (batch, *grid.shape); boundary: of the axes that are
     not periodic, slope zero unless told; order: 2, 4 or 6 in the spacing; scheme: a name of
-    `tableaux.RUNGE_KUTTA`; threads: over samples, or over slabs of a single one.
+    `tableaux.RUNGE_KUTTA`; reconstruction: of fluxes, "weno5" or "upwind" (of order 1);
+    threads: over samples, or over slabs of a single one.
 
     `dt`: every interval between frames is cut into equal steps of at most that. Without it the
     steps are `SAFETY` times the stability limit, which is found anew at every frame.
@@ -64,7 +66,7 @@ def integrate(
     with compiling_is_told():
         job = prepared(
             equation, u0, times, grid, parameters or {}, coefficients or {}, boundary or Neumann(),
-            dt, order, scheme, np.dtype(dtype), max_steps,
+            dt, order, scheme, np.dtype(dtype), max_steps, reconstruction,
         )  # fmt: skip
         return Solution.join(_trajectories(job, threads))
 
@@ -110,7 +112,7 @@ def _frames(
     frames[0] = domain.state.reshape(u0.shape)
     done, limit = 0, np.inf
     for i, interval in enumerate(np.diff(times)):
-        if job.dt is None or i == 0:
+        if job.dt is None:
             limit = job.limit(sample, frames[i])
         count = _count(job, interval, limit)
         if done + count > job.max_steps:
@@ -118,8 +120,12 @@ def _frames(
         taken = _march(domain, count, interval / count)
         done += taken
         if taken < count:
-            died = times[i] + taken * interval / count
-            return frames, done, _blow_up(died, interval / count, limit, job)
+            died, h = times[i] + taken * interval / count, interval / count
+            return (
+                frames,
+                done,
+                _blow_up(died, h, times[i], job.limit(sample, frames[i]), job.scheme),
+            )
         frames[i + 1] = domain.state.reshape(u0.shape)
     return frames, done, CONVERGED
 
@@ -151,7 +157,9 @@ def _march(domain: Domain, count: int, h: float) -> int:
     return taken
 
 
-def _blow_up(t: float, h: float, limit: float, job: Job) -> str:
-    bound = f"the stability limit of {job.scheme} at t = {job.times[0]:g} is {limit:.3g}"
+def _blow_up(died: float, h: float, t: float, limit: float, scheme: str) -> str:
     advice = "use a smaller dt" if h > limit else "refine the grid or check the equation"
-    return f"blow-up at t = {t:.6g} with steps of {h:.3g}; {bound}: {advice}"
+    return (
+        f"blow-up at t = {died:.6g} with steps of {h:.3g}; the stability limit of {scheme} at "
+        f"t = {t:g} is {limit:.3g}: {advice}"
+    )

@@ -13,8 +13,8 @@ from ..tableaux import RUNGE_KUTTA, RungeKutta
 from .boundary import Boundary, closures, sponge
 from .equation import Equation
 from .slab import Engine, Plan, Shape3
-from .source import compiled_update
-from .stability import eigenvalues, largest_step
+from .source import FACES, compiled_update
+from .stability import eigenvalues, largest_step, transport_rate
 
 CACHE = 1 << 20  # bytes: a plane sweep of a two-dimensional state pays when it leaves this cache
 LONG_ROW = 256  # cells: shorter rows cost more to begin than they save
@@ -56,7 +56,10 @@ class Job:
         )  # fmt: skip
         if self.sigma is not None:
             lambdas = np.append(lambdas, lambdas - self.sigma.max())
-        return largest_step(self.method, lambdas)
+        numbers = [float(value) for value in self.parameters[sample]]
+        rate = transport_rate(self.equation, self.grid, state, numbers)
+        step = largest_step(self.method, lambdas)
+        return step / (1 + step * rate) if np.isfinite(step) else (1 / rate if rate else np.inf)
 
 
 def prepared(
@@ -72,6 +75,7 @@ def prepared(
     scheme: str,
     dtype: np.dtype,
     max_steps: int,
+    reconstruction: str = "weno5",
 ) -> Job:
     """The arguments of `integrate`, checked; `InputError` on what does not fit."""
     u0, bare = _check_u0(equation, u0, grid)
@@ -84,12 +88,21 @@ def prepared(
         raise InputError(f"expected a scheme of {sorted(RUNGE_KUTTA)}, got {scheme!r}")
     if dtype not in (np.float32, np.float64):
         raise InputError(f"expected float32 or float64, got {dtype}")
+    if reconstruction not in FACES:
+        raise InputError(f"expected a reconstruction of {sorted(FACES)}, got {reconstruction!r}")
+    if equation.fluxes and len(equation.fluxes) != grid.ndim:
+        raise InputError(
+            f"expected {len(equation.fluxes)} dimensions for {equation.name}, got {grid.ndim}"
+        )
     batch = len(u0)
     numbers = _named(parameters, equation.parameters, (batch,), ())
     fields = _named(coefficients, equation.coefficients, (batch, *grid.shape), grid.shape)
     given = np.stack(fields, axis=1) if fields else np.zeros((1, 0, *grid.shape))
     sigma, rest = sponge(boundary, grid, equation.fields) or (None, np.zeros(0))
-    engine = _engine(equation, grid, boundary, order, RUNGE_KUTTA[scheme], dtype, sigma is not None)
+    engine = _engine(
+        equation, grid, boundary, order, RUNGE_KUTTA[scheme], dtype, sigma is not None,
+        reconstruction,
+    )  # fmt: skip
     return Job(
         equation, grid, engine, RUNGE_KUTTA[scheme], scheme, order, u0, bare, times,
         np.stack(numbers, axis=-1) if numbers else np.zeros((batch, 0)), given,
@@ -105,9 +118,11 @@ def _engine(
     method: RungeKutta,
     dtype: np.dtype,
     damped: bool,
+    reconstruction: str,
 ) -> Engine:
     stencils = equation.stencils(grid, order)
     axes = _axes(grid, len(equation.fields) * dtype.itemsize)
+    faces = FACES[reconstruction] if equation.fluxes else 0
 
     def spread(row: tuple[int, ...], rest: int) -> Shape3:
         result = [rest] * 3
@@ -116,7 +131,7 @@ def _engine(
         return (result[0], result[1], result[2])
 
     reach = tuple(
-        max((stencil.reach[axis] for stencil in stencils), default=0) for axis in range(grid.ndim)
+        max([faces, *(stencil.reach[axis] for stencil in stencils)]) for axis in range(grid.ndim)
     )
     for name, n, r in zip(grid.names, grid.shape, reach, strict=True):
         if n < max(2 * r, r + order, 4):
@@ -129,13 +144,13 @@ def _engine(
     steps = 1 if len(method.stages) > 1 else (4 if spread(reach, 0)[0] else 2)
     plans = [Plan.of(method, count, dtype) for count in dict.fromkeys((steps, 1))]
     return Engine(
-        compiled_update(equation, offsets, damped, dtype),
+        compiled_update(equation, offsets, axes, faces, damped, dtype),
         spread(grid.shape, 1),
         spread(reach, 0),
         axes[0] == 0 and grid.wraps[0],
         plans,
         closures(boundary, grid, equation.fields, axes, reach, order),
-        equation.weights(grid, order).astype(dtype),
+        np.concatenate([equation.weights(grid, order), 1 / np.array(grid.spacing)]).astype(dtype),
         len(equation.fields),
         dtype,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from ...geometry.errors import InputError
 from ..kernels import CONTRACT, kernel
 from .equation import Equation, in_precision
 from .march import fill_plane
+from .weno import weno5
 
 Offset3 = tuple[int, int, int]
+
+FACES = {"upwind": 1, "weno5": 3}  # reconstructions, and how far they look
 
 HEADER = '''\
 """{name}: written by sobolev.solvers.stencils.source; do not edit."""
@@ -57,20 +60,28 @@ class Update(types.WrapperAddressProtocol):
 
 @lru_cache(maxsize=64)
 def compiled_update(
-    equation: Equation, offsets: tuple[tuple[Offset3, ...], ...], damped: bool, dtype: np.dtype
+    equation: Equation,
+    offsets: tuple[tuple[Offset3, ...], ...],
+    axes: tuple[int, ...],
+    faces: int,
+    damped: bool,
+    dtype: np.dtype,
 ) -> Update:
     """`update` of the equation whose terms have these offsets on the engine's three axes.
 
+    axes: which of them are the grid's; faces: what `FACES` has for its fluxes.
+
     Raises `InputError` where the rates stand in no file, or promote float32.
     """
-    rates, text = equation.rates, update_text(equation, offsets, damped)
-    if not Path(rates.__code__.co_filename).is_file():
+    rates, text = equation.rates, update_text(equation, offsets, axes, faces, damped)
+    functions = (rates, *equation.fluxes, *equation.speeds)
+    if not all(Path(function.__code__.co_filename).is_file() for function in functions):
         raise InputError(
-            f"expected the rates of {equation.name} in a file, got {rates!r}; compiled code is "
-            "kept beside its file"
+            f"expected the functions of {equation.name} in a file, got {rates!r}; compiled code "
+            "is kept beside its file"
         )
-    origin = f"{rates.__code__.co_filename} {rates.__qualname__} {dtype}"
-    digest = hashlib.sha256(f"{text}{origin}".encode()).hexdigest()[:16]
+    origin = [(function.__code__.co_filename, function.__qualname__) for function in functions]
+    digest = hashlib.sha256(f"{text}{origin}{dtype}".encode()).hexdigest()[:16]
     # Names are unique among all equations: the linker knows compiled functions by them.
     name = f"update_{digest}"
     text = text.replace("def update(", f"def {name}(")
@@ -80,10 +91,13 @@ def compiled_update(
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(text)
         part.replace(path)
-    compiled = kernel(CONTRACT)(in_precision(rates, dtype))
-    _check_rates(equation, compiled, dtype)
+    named = {f"flux{axis}": flux for axis, flux in enumerate(equation.fluxes)}
+    named |= {f"speed{axis}": speed for axis, speed in enumerate(equation.speeds)}
+    named |= {"rates": rates, "weno5": weno5}
+    compiled = {key: kernel(CONTRACT)(in_precision(f, dtype)) for key, f in named.items()}
+    _check_rates(equation, compiled["rates"], dtype)
     scope: dict[str, Any] = {
-        "rates": compiled,
+        **compiled,
         "__name__": __name__,  # of a module that Numba can import when it reads its cache
     }
     exec(compile(text, str(path), "exec"), scope)
@@ -92,6 +106,7 @@ def compiled_update(
 
 def _check_rates(equation: Equation, compiled: Any, dtype: np.dtype) -> None:
     count = sum(map(len, (equation.fields, equation.terms, equation.coefficients)))
+    count += len(equation.fields) if equation.fluxes else 0
     arguments = (from_dtype(dtype),) * (count + len(equation.parameters))
     compiled.compile(arguments)
     result: Any = compiled.overloads[arguments].signature.return_type
@@ -107,7 +122,13 @@ def _check_rates(equation: Equation, compiled: Any, dtype: np.dtype) -> None:
         )
 
 
-def update_text(equation: Equation, offsets: Sequence[Sequence[Offset3]], damped: bool) -> str:
+def update_text(
+    equation: Equation,
+    offsets: Sequence[Sequence[Offset3]],
+    axes: tuple[int, ...],
+    faces: int,
+    damped: bool,
+) -> str:
     """Python text of `update`: out = share * u + step * F(u) on `count` cells of a plane.
 
     Y and out are (fields, slots, cells). The plane p of Y stands in slot (place + p) & mask, the
@@ -131,6 +152,10 @@ def update_text(equation: Equation, offsets: Sequence[Sequence[Offset3]], damped
         c, start = equation.fields.index(field), first_weight[derivative]
         parts = [f"w{start + k} * {cells(c, place)}[j]" for k, place in enumerate(places)]
         terms.append(f"        t{t} = {' + '.join(parts)}")
+    if faces:
+        for number, axis in enumerate(axes):
+            terms += _transport(equation, number, axis, faces, total + number, cells)
+        total += len(axes)
     given = range(len(equation.coefficients) + damped)
     parameters = range(len(equation.parameters) + damped * len(fields))
     rows = {
@@ -145,16 +170,64 @@ def update_text(equation: Equation, offsets: Sequence[Sequence[Offset3]], damped
         *(f"    {name} = {row}[{at} : {at} + count]" for name, (row, at) in rows.items()),
         *(f"    w{k} = w[{k}]" for k in range(total)),
         *(f"    p{i} = p[{i}]" for i in parameters),
+        *(["    half = step / (step + step)"] if faces else []),
         "    for j in range(count):",
     ]
     body = _assignments(equation, damped, here)
     return "\n".join([HEADER.format(name=equation.name), *head, *terms, *body, ""])
 
 
+def _transport(
+    equation: Equation,
+    number: int,
+    axis: int,
+    reach: int,
+    weight: int,
+    cells: Callable[[int, Offset3], str],
+) -> list[str]:
+    """g{number}_{field}: differences of the fluxes through the two faces along an axis.
+
+    Lax-Friedrichs splitting with the fastest wave of the cells that a face looks at, which is the
+    same seen from both of its sides; WENO of the two parts, or their nearest cells.
+    """
+    fields, near = range(len(equation.fields)), range(-reach, reach + 1)
+    parameters = [f"p{i}" for i in range(len(equation.parameters))]
+    lines, at = [], {k: f"{number}_{k + reach}" for k in near}
+    for k in near:
+        offset = tuple(k if d == axis else 0 for d in range(3))
+        values = ", ".join([*(f"q{at[k]}_{c}" for c in fields), *parameters])
+        lines += [f"        q{at[k]}_{c} = {cells(c, offset)}[j]" for c in fields]  # type: ignore[arg-type]
+        results = ", ".join(f"f{at[k]}_{c}" for c in fields)
+        lines.append(f"        {results} = flux{number}({values})")
+        lines.append(f"        s{at[k]} = speed{number}({values})")
+    for face, first in (("low", -reach), ("high", -reach + 1)):
+        seen = [at[k] for k in range(first, first + 2 * reach)]
+        fastest = f"s{seen[0]}"
+        for place in seen[1:]:
+            fastest = f"max({fastest}, s{place})"
+        lines.append(f"        a{face} = {fastest}")
+        for c in fields:
+            right = [f"f{place}_{c} + a{face} * q{place}_{c}" for place in seen[:-1]]
+            left = [f"f{place}_{c} - a{face} * q{place}_{c}" for place in seen[:0:-1]]
+            parts = [
+                f"weno5({', '.join(part)})" if reach == 3 else f"({part[0]})"
+                for part in (right, left)
+            ]
+            lines.append(f"        {face}{c} = {' + '.join(parts)}")
+    return lines + [
+        f"        g{number}_{c} = half * w{weight} * (high{c} - low{c})" for c in fields
+    ]
+
+
 def _assignments(equation: Equation, damped: bool, here: list[str]) -> list[str]:
     fields, first = range(len(equation.fields)), int(damped)
     arguments = [
         *(f"u{c}" for c in fields),
+        *(
+            f"-({' + '.join(f'g{a}_{c}' for a in range(len(equation.fluxes)))})"
+            for c in fields
+            if equation.fluxes
+        ),
         *(f"t{t}" for t in range(len(equation.terms))),
         *(f"f{first + m}[j]" for m in range(len(equation.coefficients))),
         *(f"p{i}" for i in range(len(equation.parameters))),

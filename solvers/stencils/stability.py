@@ -19,6 +19,7 @@ from .stencil import Stencil
 POINTS = 16  # of the state, beside its extremes
 ANGLES = 9  # wave numbers of each axis, from 0 to that of a sawtooth
 RAYS = 48  # directions of the complex plane, of each of which the farthest eigenvalue is kept
+FAST = 0.2  # of the largest |lambda|, beyond which a mode counts
 LEAST = 0.05  # a method that needs |h lambda| below it is unstable for what it is used for
 
 
@@ -61,12 +62,24 @@ def largest_step(method: RungeKutta, lambdas: np.ndarray) -> float:
     size = np.abs(lambdas).max(initial=0.0)
     if size == 0:
         return np.inf
+    # How well the slow modes are followed is accuracy, not stability.
+    lambdas = lambdas[np.abs(lambdas) > FAST * size]
     for z in np.geomspace(20.0, LEAST, 300):
         with np.errstate(over="ignore"):
             growth = np.abs(method.growth(z / size * lambdas))
             if np.all(growth <= np.maximum(1.0, np.exp(z / size * lambdas.real)) + 1e-6):
                 return float(z / size)
     return 0.0
+
+
+def transport_rate(
+    equation: Equation, grid: Grid, state: np.ndarray, parameters: Sequence[float]
+) -> float:
+    """sum over the axes of the fastest wave's speed over the spacing, 1 / time."""
+    return sum(
+        float(np.max(speed(*state.astype(float), *parameters) + np.zeros(grid.shape))) / h
+        for speed, h in zip(equation.speeds, grid.spacing, strict=False)
+    )
 
 
 def _points(state: np.ndarray) -> np.ndarray:
@@ -112,12 +125,22 @@ def _jacobians(
             step = np.zeros(len(column))
             step[k] = 1e-6 * size
             after, before = (
-                np.atleast_1d(equation.rates(*map(float, x), *map(float, extra), *parameters))
+                np.atleast_1d(equation.rates(*_arguments(equation, x, extra, parameters)))
                 for x in (column + step, column - step)
             )
             rows.append((after - before) / (2 * step[k]))
         found.append(np.stack(rows, axis=-1))
     return np.unique(np.array(found), axis=0)
+
+
+def _arguments(
+    equation: Equation, column: np.ndarray, extra: np.ndarray, parameters: Sequence[float]
+) -> list[float]:
+    """What the rates are called with at a point; transport, whose limit is its own, is zero."""
+    fields = len(equation.fields)
+    still = [0.0] * (fields if equation.fluxes else 0)
+    numbers = [float(value) for value in column]
+    return [*numbers[:fields], *still, *numbers[fields:], *map(float, extra), *parameters]
 
 
 def _symbols(stencils: Sequence[Stencil], ndim: int) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Trajectories by stencils: orders, ends, exact solutions, invariants, threads, blow-up."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -184,6 +186,54 @@ def test_gray_scott_is_the_formula(shape, steps):
     for _ in range(steps):
         expected = reference_step(*expected, *values, 1.0)
     np.testing.assert_allclose(solution.fields[0, 1], expected, rtol=0, atol=1e-13)
+
+
+def test_steps_are_chosen_for_reactions_too():
+    """Euler's limit for Gray-Scott is that of its diffusion, 2 / (8 D_u), a little less here."""
+    u0 = np.random.default_rng(0).uniform(0.2, 1, size=(1, 2, 16, 16))
+    grid = Grid(((0.0, 16.0),) * 2, (16, 16), periodic=True)
+    names = ("feed", "kill", "diffusivity_u", "diffusivity_v")
+    solution = integrate(
+        GRAY_SCOTT, u0, np.array([0.0, 100.0]), grid,
+        dict(zip(names, (0.04, 0.06, 0.16, 0.08), strict=True)), scheme="euler",
+    )  # fmt: skip
+    assert solution.converged.all()
+    assert 100 / (2 / 1.28) < solution.iterations[0] < 3 * 100 / (2 / 1.28)
+
+
+_RUN = """
+import importlib.util, logging, sys
+import numpy as np
+from sobolev.geometry.grid import Grid
+from sobolev.solvers.stencils.equation import Equation
+from sobolev.solvers.stencils.integrate import integrate
+logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+spec = importlib.util.spec_from_file_location("own", sys.argv[1])
+own = importlib.util.module_from_spec(spec)
+sys.modules["own"] = own
+spec.loader.exec_module(own)
+equation = Equation("own", ("u",), (("u", "laplacian"),), own.rates)
+grid = Grid(((0.0, 1.0),), (8,), periodic=True)
+print(integrate(equation, np.ones((1, 8)), np.array([0.0, 1.0]), grid, dt=0.01).fields[0, 1, 0])
+"""
+
+
+def test_a_later_process_starts_from_the_cache_and_an_edit_is_seen(tmp_path):
+    path, found = tmp_path / "own.py", []
+    for text in ("-1.0 * u", None, "-2.0 * u"):
+        if text:
+            path.write_text(f"def rates(u, laplacian):\n    return laplacian + {text}\n")
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", _RUN, str(path)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found.append(done.stdout.splitlines())
+    told = "compiling kernels; later runs start from the cache"
+    assert [lines.count(told) for lines in found] == [1, 0, 1]
+    values = [float(lines[-1]) for lines in found]
+    np.testing.assert_allclose(values, np.exp([-1, -1, -2]), rtol=1e-8)
 
 
 def test_single_precision_stays_single_and_near():
