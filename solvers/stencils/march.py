@@ -11,7 +11,7 @@ other word from each other during a pass (overlapped time tiles).
 
 from __future__ import annotations
 
-from ..kernels import kernel
+from ..kernels import REASSOCIATE, kernel
 
 # Columns of `layout`, the sizes of a slab.
 N0, N1, N2, G0, G1, G2, HALO, LAG, WINDOW, TRIGGER, PHYSICAL_LOW, PHYSICAL_HIGH, SIZE = range(13)
@@ -154,7 +154,7 @@ def wrap_halo(state, layout):
             _copy_cells(state[c, halo + n0 + p], state[c, halo + p % n0])
 
 
-@kernel()
+@kernel(REASSOCIATE)
 def is_finite(state, layout):
     """Whether the fields hold no infinity and no NaN; one sum over all, ghosts included."""
     total = state[0, 0, 0] * 0
@@ -210,9 +210,8 @@ def sweep(update, state, rings, scratch, coefficients, layout, plan, shares, ste
             if plan[level - 1, 1]:
                 _copy(target, slot, source, own)
             else:
-                if (
-                    level == levels and plan[level - 1, 0]
-                ):  # the state's own plane is about to be overwritten
+                if level == levels and plan[level - 1, 0]:
+                    # The state's own plane is about to be overwritten.
                     _copy(scratch, 0, state, slot)
                 update(
                     source, plane + offset, mask, target, slot, coefficients, plane + halo,
