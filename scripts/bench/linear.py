@@ -1,7 +1,8 @@
 """Sequences of linear systems: our methods against everything that a user would pick instead.
 
 Per case at least 20 systems (fewer where a method takes seconds: the table says how many), all
-methods in turns on one thread, medians. A peer gets the assembled matrix for nothing and keeps its
+methods on one thread, in turns of five systems one after the other, medians. A peer gets the
+assembled matrix for nothing and keeps its
 symbolic analysis or its space; ours are timed from the coefficients. `error` is the true relative
 residual |b - A x| / |b|, computed here from every x. PETSc and hypre run in the system's own
 interpreter (Debian's python3-petsc4py) on the same systems.
@@ -45,6 +46,7 @@ from linear_petsc import SOLVERS as PETSC  # noqa: E402
 from linear_petsc import Server  # noqa: E402
 
 SYSTEMS, LEAST = 20, 3
+TURN = 5  # systems that a method solves one after the other, as in a sequence
 SLACK = 1.5  # times the tolerance: an iteration may stop on its own, slightly different, residual
 Solve = Callable[[System], tuple[np.ndarray, float]]  # x, seconds
 
@@ -138,7 +140,7 @@ def start_server() -> Server | None:
 
 
 def measure(case: Case, seconds: float) -> list[LinearRow]:
-    """Warm up on a system of its own, share out the time, then go through the systems in turns."""
+    """Warm up on a system of its own, share out the time, then take turns of a few systems."""
     server = start_server()
     entered = contestants(case, server)
     warm = case.system(SYSTEMS)
@@ -152,11 +154,12 @@ def measure(case: Case, seconds: float) -> list[LinearRow]:
         method.seconds.clear()
     methods = [method for method in entered if math.isfinite(cost[method.name])]
     share_out(methods, cost, seconds)
-    for number in range(SYSTEMS):
-        system = case.system(number)
+    for first in range(0, SYSTEMS, TURN):
+        turn = [(number, case.system(number)) for number in range(first, first + TURN)]
         for method in methods:
-            if number < method.count:
-                method.run(system)
+            for number, system in turn:
+                if number < method.count:
+                    method.run(system)
     if server is not None:
         server.close()
     for method in entered:
