@@ -66,7 +66,7 @@ def integrate(
     with compiling_is_told():
         job = prepared(
             equation, u0, times, grid, parameters or {}, coefficients or {}, boundary or Neumann(),
-            dt, order, scheme, np.dtype(dtype), max_steps, reconstruction,
+            dt, order, scheme, np.dtype(dtype), max_steps, reconstruction, threads,
         )  # fmt: skip
         return Solution.join(_trajectories(job, threads))
 

@@ -16,7 +16,7 @@ from .slab import Engine, Plan, Shape3
 from .source import FACES, compiled_update
 from .stability import eigenvalues, largest_step, transport_rate
 
-CACHE = 1 << 20  # bytes: a plane sweep of a two-dimensional state pays when it leaves this cache
+CACHE = 16 << 20  # bytes: several steps a pass over rows pay when a flat state leaves this cache
 LONG_ROW = 256  # cells: shorter rows cost more to begin than they save
 
 Parameters = Mapping[str, float | np.ndarray]
@@ -76,6 +76,7 @@ def prepared(
     dtype: np.dtype,
     max_steps: int,
     reconstruction: str = "weno5",
+    threads: int = 1,
 ) -> Job:
     """The arguments of `integrate`, checked; `InputError` on what does not fit."""
     u0, bare = _check_u0(equation, u0, grid)
@@ -101,7 +102,7 @@ def prepared(
     sigma, rest = sponge(boundary, grid, equation.fields) or (None, np.zeros(0))
     engine = _engine(
         equation, grid, boundary, order, RUNGE_KUTTA[scheme], dtype, sigma is not None,
-        reconstruction,
+        reconstruction, threads > batch,
     )  # fmt: skip
     return Job(
         equation, grid, engine, RUNGE_KUTTA[scheme], scheme, order, u0, bare, times,
@@ -119,9 +120,10 @@ def _engine(
     dtype: np.dtype,
     damped: bool,
     reconstruction: str,
+    cut: bool,
 ) -> Engine:
     stencils = equation.stencils(grid, order)
-    axes = _axes(grid, len(equation.fields) * dtype.itemsize)
+    axes = _axes(grid, len(equation.fields) * dtype.itemsize, cut)
     faces = FACES[reconstruction] if equation.fluxes else 0
 
     def spread(row: tuple[int, ...], rest: int) -> Shape3:
@@ -156,15 +158,17 @@ def _engine(
     )
 
 
-def _axes(grid: Grid, cell: int) -> tuple[int, ...]:
-    """Where each axis of the grid is among the engine's three; cell: bytes of all fields in one.
+def _axes(grid: Grid, cell: int, cut: bool) -> tuple[int, ...]:
+    """Where each axis of the grid is among the engine's three.
 
-    In two dimensions the first axis is walked along row by row where the state leaves the cache;
-    else a field is one plane, which saves the beginning of rows.
+    cell: bytes of all fields in one; cut: into slabs along the first axis. In two dimensions the
+    engine walks from row to row where that is asked for, or where a state leaves the cache; else a
+    field is one plane, which saves the beginning of rows. The bits are the same.
     """
     if grid.ndim > 3:
         raise InputError(f"expected one to three dimensions, got {grid.ndim}")
-    if grid.ndim == 2 and grid.size * cell > CACHE and grid.shape[1] >= LONG_ROW:
+    long = grid.size * cell > CACHE and grid.shape[1] >= LONG_ROW
+    if grid.ndim == 2 and (cut or long):
         return (0, 2)
     return tuple(range(3 - grid.ndim, 3))
 

@@ -9,6 +9,7 @@ import pytest
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
+from sobolev.solvers.stencils import job
 from sobolev.solvers.stencils.boundary import Absorbing, Dirichlet, Neumann
 from sobolev.solvers.stencils.equation import Equation
 from sobolev.solvers.stencils.equations import (
@@ -170,9 +171,11 @@ def reference_step(u, v, feed, kill, du, dv, dt):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
-@pytest.mark.parametrize("shape", [(16, 24), (300, 300)])
-def test_gray_scott_is_the_formula(shape, steps):
+@pytest.mark.parametrize("cache", [job.CACHE, 0])
+def test_gray_scott_is_the_formula(cache, steps, monkeypatch):
     """Both ways of walking over a plane, and whole and broken passes."""
+    monkeypatch.setattr(job, "CACHE", cache)
+    shape = (16, 272)
     rng = np.random.default_rng(0)
     u0 = rng.uniform(0.2, 1, size=(2, *shape))
     grid = Grid(tuple((0.0, float(n)) for n in shape), shape, periodic=True)
@@ -287,6 +290,21 @@ def test_bits_do_not_depend_on_threads(scheme, periodic, boundary, order):
         integrate(
             HEAT, u0, np.array([0.0, 1e-3, 2e-3]), grid, {"diffusivity": 1.0}, None, boundary,
             None, order, scheme, threads=threads,
+        )
+        for threads in (1, 2)
+    )  # fmt: skip
+    np.testing.assert_array_equal(one.fields, two.fields)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bits_do_not_depend_on_threads_in_two_dimensions(dtype):
+    """One thread takes the plane as a whole, two walk along its rows."""
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (40, 37))
+    u0 = np.random.default_rng(2).normal(size=(1, *grid.shape))
+    one, two = (
+        integrate(
+            HEAT, u0, np.array([0.0, 1e-3]), grid, {"diffusivity": 1.0}, order=4, dtype=dtype,
+            threads=threads,
         )
         for threads in (1, 2)
     )  # fmt: skip
