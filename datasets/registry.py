@@ -54,6 +54,7 @@ problems = Registry(
     "sobolev.problems",
     {
         "burgers": f"{_HERE}.problems.burgers:Burgers",
+        "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
         "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",
         "poisson": f"{_HERE}.problems.poisson:Poisson",

@@ -85,6 +85,8 @@ class DiffusionOperator:
 
     def matvec(self, u: np.ndarray) -> np.ndarray:
         """A u for u of the grid's shape or flat (n,); the result has u's shape."""
+        if np.iscomplexobj(u):
+            return np.asarray(self.matvec(np.real(u)) + 1j * self.matvec(np.imag(u)))
         field = np.require(u, np.float64, ["C", "W"]).reshape(self.grid.shape)
         out = np.empty(self.grid.shape)
         apply_links(
@@ -148,7 +150,7 @@ def boundary_source(
             if condition == "periodic":
                 continue
             at = tuple(end if d == axis else slice(None) for d in range(grid.ndim))
-            values = _boundary_values(grid, boundary, axis, end)
+            values = boundary_values(grid, boundary, axis, end)
             neumann = condition == "neumann"
             weight = 1.0 / grid.spacing[axis] if neumann else coefficients[at]
             try:
@@ -255,7 +257,7 @@ def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | Non
     return np.array(np.broadcast_to(sigma, grid.shape), order="C") if np.any(sigma) else None
 
 
-def _boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.ndarray:
+def boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.ndarray:
     values: Any = boundary[axis][end] if isinstance(boundary, Sequence) else boundary
     if callable(values):
         axes = [centres for d, centres in enumerate(grid.axes) if d != axis]

@@ -20,6 +20,8 @@ from .krylov.result import KrylovResult
 from .preconditioners import PRECONDITIONERS
 
 ANY = "any"
+LEAST = {"max_iterations": 1, "restart": 1, "m": 1, "k": 0, "window": 1}
+"""What options of Krylov methods are at least."""
 
 
 class SequenceMethod(Protocol):
@@ -64,8 +66,8 @@ def _preconditioned(module: str, name: str, preconditioner: str) -> Callable[...
         if preconditioner not in PRECONDITIONERS:
             known = ", ".join(PRECONDITIONERS)
             raise InputError(f"expected a preconditioner of {known}, got {preconditioner!r}")
-        if options.get("max_iterations", 1) < 1:
-            raise InputError(f"expected at least one iteration, got {options['max_iterations']}")
+        for option, least in LEAST.items():
+            check_count(option, options.get(option, least), least)
         return _later(module, name)(make=PRECONDITIONERS[preconditioner], **options)
 
     return make
@@ -81,7 +83,7 @@ METHODS: dict[str, Method] = {
         {
             "diffusion": _later("multigrid", "MultigridCG"),
             "convection_diffusion": _later(
-                "convection_diffusion_multigrid", "ConvectionDiffusionMultigrid"
+                "convection_diffusion.multigrid", "ConvectionDiffusionMultigrid"
             ),
         },
     ),
@@ -163,9 +165,15 @@ def make_method(name: str, A: Any, options: Mapping[str, Any]) -> SequenceMethod
         raise InputError(f"the method '{name}' does not take these options: {problem}") from None
 
 
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise `InputError` unless the value is a whole number of at least `least`."""
+    if not (isinstance(value, int | np.integer) and value >= least):
+        raise InputError(f"expected {name} to be a whole number of at least {least}, got {value!r}")
+
+
 def check_method(name: str) -> None:
     """Raise `InputError` unless there is a method of that name."""
-    if name != "auto" and name not in METHODS:
+    if not isinstance(name, str) or (name != "auto" and name not in METHODS):
         raise InputError(f"expected a method of auto, {', '.join(METHODS)}, got {name!r}")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -138,27 +138,17 @@ class ConvectionDiffusion(Problem):
         return 0.25 * (sums[:, :-1] + sums[:, 1:])
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
-        """One sample after the other; `threads` are not started."""
-        from ...solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid
-        from ...solvers.krylov.result import KrylovResult
-        from ...solvers.solution import Solution
+        from ...solvers.sequences import LinearSystem, solve_batch
 
-        grid, method = self.grid(fidelity.resolution), ConvectionDiffusionMultigrid()
-        results: list[KrylovResult] = []
-        seconds = []
-        for psi, diffusivity in zip(inputs["psi"], inputs["diffusivity"], strict=True):
-            start = time.perf_counter()
-            A = self.operator(np.asarray(psi), diffusivity, grid)
-            results.append(method.solve(A, np.ones(grid.size), fidelity.tolerance))
-            seconds.append(time.perf_counter() - start)
-        return Solution(
-            np.array([result.x for result in results]).reshape(len(results), *grid.shape),
-            np.array([result.converged for result in results], dtype=bool),
-            np.array([result.iterations for result in results], dtype=np.int64),
-            np.array([result.residual for result in results], dtype=float),
-            np.array(seconds),
-            tuple(result.reason for result in results),
-        )
+        grid = self.grid(fidelity.resolution)
+        b = np.ones(grid.size)
+
+        def system(psi: np.ndarray, diffusivity: float) -> LinearSystem:
+            return LinearSystem(self.operator(np.asarray(psi), diffusivity, grid), b, psi)
+
+        pairs = zip(inputs["psi"], inputs["diffusivity"], strict=True)
+        systems = [partial(system, psi, diffusivity) for psi, diffusivity in pairs]
+        return solve_batch(systems, grid.shape, fidelity.tolerance, threads=threads)
 
     def ladder(self) -> tuple[Fidelity, ...]:
         sizes = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)

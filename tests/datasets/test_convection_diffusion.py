@@ -11,7 +11,7 @@ from sobolev.geometry.calculus import functions as fn
 from sobolev.geometry.calculus.symbols import manufactured_source
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.norms import norm
-from sobolev.solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid
+from sobolev.solvers.convection_diffusion.multigrid import ConvectionDiffusionMultigrid
 
 
 def exact(x, y):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
 from sobolev.solvers.convection_diffusion import ConvectionDiffusionOperator, stream_velocity
-from sobolev.solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid
+from sobolev.solvers.convection_diffusion.multigrid import ConvectionDiffusionMultigrid
 
 PI = np.pi
 

@@ -9,7 +9,7 @@ from scipy.fft import idctn
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
 from sobolev.solvers.convection_diffusion import ConvectionDiffusionOperator, stream_velocity
-from sobolev.solvers.convection_diffusion_multigrid import ConvectionDiffusionMultigrid, Multigrid
+from sobolev.solvers.convection_diffusion.multigrid import ConvectionDiffusionMultigrid, Multigrid
 from sobolev.solvers.direct import DirectSolver
 from sobolev.solvers.krylov.gcro_dr import gcro_dr
 from sobolev.solvers.krylov.gmres import gmres

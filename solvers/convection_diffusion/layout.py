@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .kernels import kernel
+from ..kernels import kernel
 
 # Columns of the layout: cells, cells with the dead ones, places of the level, offsets, end.
 N0, N1, P0, P1, PLACES, ORIGIN, U, V, B, SOUTH, WEST, NORTH, EAST, INVERSE, REST = range(15)

@@ -24,10 +24,10 @@ from typing import ClassVar, Literal
 import numpy as np
 import scipy.sparse as sparse
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
-from .diffusion import Boundary, _boundary_values
-from .kernels import CONTRACT, kernel
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ..diffusion import Boundary, boundary_values
+from ..kernels import CONTRACT, kernel
 
 Velocity = tuple[np.ndarray, np.ndarray]
 """Normal components on the faces: (n0 + 1, n1) along axis 0, (n0, n1 + 1) along axis 1."""
@@ -203,7 +203,7 @@ class ConvectionDiffusionOperator:
         for axis in (0, 1):
             side = np.moveaxis(source, axis, 0)
             for end in (0, -1):
-                values = _boundary_values(self.grid, boundary, axis, end)
+                values = boundary_values(self.grid, boundary, axis, end)
                 if values.shape not in ((), side[end].shape):
                     raise InputError(
                         f"expected {side[end].shape} boundary values on axis {axis}, got "

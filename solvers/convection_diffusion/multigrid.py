@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
-from . import solution
-from .convection_diffusion import ConvectionDiffusionOperator
-from .convection_diffusion_bicgstab import BAD_SOURCE, CONVERGED, MAXIMUM, STAGNATED, solve_system
-from .convection_diffusion_cycle import cycle
-from .convection_diffusion_layout import (
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from .. import solution
+from ..direct import Direct
+from ..krylov.result import KrylovResult
+from .bicgstab import BAD_SOURCE, CONVERGED, MAXIMUM, STAGNATED, solve_system
+from .cycle import cycle
+from .layout import (
     END,
     N0,
     N1,
@@ -36,9 +37,8 @@ from .convection_diffusion_layout import (
     part,
     place_field,
 )
-from .convection_diffusion_links import build_hierarchy
-from .direct import Direct
-from .krylov.result import KrylovResult
+from .links import build_hierarchy
+from .operator import ConvectionDiffusionOperator
 
 MAX_ITERATIONS = 200
 STALLS = {STAGNATED: "stagnated", MAXIMUM: "used up its iterations"}

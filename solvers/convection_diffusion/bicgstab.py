@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .convection_diffusion import apply_links
-from .convection_diffusion_cycle import cycle
-from .convection_diffusion_layout import (
+from ..kernels import REASSOCIATE, kernel
+from .cycle import cycle
+from .layout import (
     EAST,
     NORTH,
     P0,
@@ -26,8 +26,8 @@ from .convection_diffusion_layout import (
     part,
     place_field,
 )
-from .convection_diffusion_links import build_hierarchy
-from .kernels import REASSOCIATE, kernel
+from .links import build_hierarchy
+from .operator import apply_links
 
 CONVERGED, STAGNATED, MAXIMUM, BAD_SOURCE = range(4)
 WINDOW = 24  # cycles that must at least halve the residual

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .convection_diffusion_layout import (
+from ..kernels import REASSOCIATE, kernel
+from .layout import (
     EAST,
     FLOW_0,
     FLOW_1,
@@ -26,7 +27,6 @@ from .convection_diffusion_layout import (
     part,
     table,
 )
-from .kernels import REASSOCIATE, kernel
 
 ONE, HALF = np.float32(1.0), np.float32(0.5)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .convection_diffusion_layout import (
+from ..kernels import REASSOCIATE, kernel
+from .layout import (
     EAST,
     INVERSE,
     LANES,
@@ -21,7 +22,6 @@ from .convection_diffusion_layout import (
     origins_of,
     part,
 )
-from .kernels import REASSOCIATE, kernel
 
 A_9, A_3, A_1 = (np.float32(k / 16) for k in (9, 3, 1))  # weights of bilinear interpolation
 
