@@ -9,14 +9,19 @@ def weno5(a, b, c, d, e):
     Jiang & Shu, Efficient implementation of weighted ENO schemes, J. Comput. Phys. 126 (1996),
     equations 2.12-2.16 and table II.
     """
-    rough_0 = 13.0 / 12.0 * (a - 2.0 * b + c) ** 2 + 0.25 * (a - 4.0 * b + 3.0 * c) ** 2
-    rough_1 = 13.0 / 12.0 * (b - 2.0 * c + d) ** 2 + 0.25 * (b - d) ** 2
-    rough_2 = 13.0 / 12.0 * (c - 2.0 * d + e) ** 2 + 0.25 * (3.0 * c - 4.0 * d + e) ** 2
+    # Products: in single precision a power is a call of the library.
+    bend_0, tilt_0 = a - 2.0 * b + c, a - 4.0 * b + 3.0 * c
+    bend_1, tilt_1 = b - 2.0 * c + d, b - d
+    bend_2, tilt_2 = c - 2.0 * d + e, 3.0 * c - 4.0 * d + e
+    share = 13.0 / 12.0
+    rough_0 = share * bend_0 * bend_0 + 0.25 * tilt_0 * tilt_0
+    rough_1 = share * bend_1 * bend_1 + 0.25 * tilt_1 * tilt_1
+    rough_2 = share * bend_2 * bend_2 + 0.25 * tilt_2 * tilt_2
     # Ratios to 0.1, 0.6, 0.3 over (1e-6 + roughness)^2, with one division in all.
     e_0, e_1, e_2 = 1e-6 + rough_0, 1e-6 + rough_1, 1e-6 + rough_2
-    w_0 = 0.1 * (e_1 * e_2) ** 2
-    w_1 = 0.6 * (e_0 * e_2) ** 2
-    w_2 = 0.3 * (e_0 * e_1) ** 2
+    w_0 = 0.1 * (e_1 * e_2) * (e_1 * e_2)
+    w_1 = 0.6 * (e_0 * e_2) * (e_0 * e_2)
+    w_2 = 0.3 * (e_0 * e_1) * (e_0 * e_1)
     q_0 = 2.0 * a - 7.0 * b + 11.0 * c
     q_1 = -b + 5.0 * c + 2.0 * d
     q_2 = 2.0 * c + 5.0 * d - e
