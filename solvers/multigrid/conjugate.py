@@ -164,13 +164,13 @@ def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, lev
 def norm_and_sum(b):
     """|b| without overflow, and the sum of b / |b|; nan if an entry is not finite."""
     flat = b.reshape(b.size)
-    largest, finite = 0.0, 0.0
+    largest = 0.0
     for k in range(flat.size):
         largest = max(largest, abs(flat[k]))
-        finite += flat[k] - flat[k]
-    if finite != 0.0:
-        return np.nan, 0.0
     if largest == 0.0:
+        for k in range(flat.size):
+            if flat[k] != 0.0:  # nan, which no maximum shows
+                return np.nan, 0.0
         return 0.0, 0.0
     total, signed, scale = 0.0, 0.0, 1.0 / largest
     for k in range(flat.size):

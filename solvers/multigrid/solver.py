@@ -102,6 +102,8 @@ class MultigridCG:
         for name, given in (("b", b), ("x0", x0)):
             if given is not None and np.shape(given) not in ((size,), shape):
                 raise InputError(f"expected {name} of shape ({size},), got {np.shape(given)}")
+            if given is not None and np.iscomplexobj(given):
+                raise InputError(f"expected a real {name}, got complex numbers; solve both parts")
         # Writeable although it is not written: a kernel is compiled again for what is not.
         field = np.require(b, np.float64, ["C", "W"]).reshape(shape)
         x = np.empty(shape) if x0 is None else np.array(x0, dtype=np.float64).reshape(shape)

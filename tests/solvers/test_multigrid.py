@@ -257,3 +257,17 @@ def test_slabs_do_not_change_the_cycle(coefficients, monkeypatch, shape, periodi
     level_layout.cache_clear()
     for result in results[:2]:
         np.testing.assert_allclose(result, results[2], atol=1e-5 * np.abs(results[2]).max())
+
+
+@pytest.mark.parametrize("bad", [np.full(16, np.nan), np.where(np.arange(16) == 3, np.nan, 0.0)])
+def test_not_a_number_is_not_taken_for_zero(bad):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    result = MultigridCG().solve(DiffusionOperator(np.ones((4, 4)), grid), bad, 1e-8)
+    assert not result.converged
+    assert result.reason == "breakdown: right-hand side is not finite"
+
+
+def test_complex_right_hand_sides_are_refused():
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="expected a real b, got complex"):
+        MultigridCG().solve(DiffusionOperator(np.ones((4, 4)), grid), np.full(16, 1j), 1e-8)
