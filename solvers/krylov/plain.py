@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from ..csr import UnusableMatrix
 from .cg import cg
 from .gmres import gmres
 from .recycling import Preconditioned
-from .result import KrylovResult, Operator
+from .result import KrylovResult, Operator, unusable
 
 
 class Plain(Preconditioned):
@@ -36,4 +37,8 @@ class Plain(Preconditioned):
         self, A: Operator, b: np.ndarray, rtol: float, x0: np.ndarray | None = None
     ) -> KrylovResult:
         """Solve A x = b until |b - A x| <= rtol |b|."""
-        return self._run(A, b, x0=x0, M=self._meet(A), rtol=rtol)
+        try:
+            M = self._meet(A)
+        except UnusableMatrix as error:
+            return unusable(b, error.reason)
+        return self._run(A, b, x0=x0, M=M, rtol=rtol)
