@@ -20,11 +20,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ..geometry.errors import InputError
-from .methods import SequenceMethod, carries, check_method, make_method, method_for
+from .krylov.result import KrylovResult
+from .methods import SequenceMethod, carries, check_count, check_method, make_method, method_for
 from .ordering import greedy_order
+from .residual import read_source, scale_of, true_residual
 from .solution import CONVERGED, STAGNATED, Solution
 
 FIRST_FAILURES = 20
+FAILURES = (ValueError, ArithmeticError, RuntimeError)  # of one system, `InputError` among them
 
 
 @dataclass(frozen=True)
@@ -137,14 +140,9 @@ def solve_sequence(
     >>> statistics.converged, round(float(outcomes[1].x.max()), 9)
     (3, 30.0)
     """
-    if not 0 < rtol < 1:
-        raise InputError(f"expected a tolerance between 0 and 1, got {rtol}")
-    if order not in ("given", "sorted"):
-        raise InputError(f"expected order 'given' or 'sorted', got {order!r}")
-    for name, value in (("chunk", chunk), ("threads", threads)):
-        if value < 1:
-            raise InputError(f"expected {name} of at least 1, got {value}")
-    check_method(method)
+    _check(systems, rtol, method, order, chunk=chunk, threads=threads)
+    if not (receive is None or callable(receive)):
+        raise InputError(f"expected a function to receive outcomes, got {receive!r}")
     started, statistics, kept = time.perf_counter(), Statistics(), list[Outcome]()
     receive = receive or kept.append
     run = _Run(rtol, method, order, chunk, threads, warm_start, options)
@@ -182,6 +180,19 @@ def solve_batch(
         np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
         tuple(outcome.reason for outcome in outcomes),
     )
+
+
+def _check(systems: Any, rtol: Any, method: Any, order: Any, **counts: Any) -> None:
+    """The arguments of `solve_sequence`; counts are whole numbers of at least one."""
+    if not isinstance(systems, Iterable):
+        raise InputError(f"expected many LinearSystem, got {type(systems).__name__}; make a list")
+    if not (isinstance(rtol, int | float | np.number) and 0 < rtol < 1):
+        raise InputError(f"expected a tolerance between 0 and 1, got {rtol!r}")
+    if order not in ("given", "sorted"):
+        raise InputError(f"expected order 'given' or 'sorted', got {order!r}")
+    for name, value in counts.items():
+        check_count(name, value)
+    check_method(method)
 
 
 def _one_thread_each() -> AbstractContextManager[Any]:
@@ -259,27 +270,40 @@ class _Run:
         start, name = time.perf_counter(), self.method
         x, iterations, residual = None, 0, np.nan
         try:
-            system = item if isinstance(item, LinearSystem) else item()
-        except InputError as problem:
+            system = _build(item)
+        except FAILURES as problem:
             reason = f"breakdown: {problem}"
         else:
             name = method_for(self.method, system.A)
             solver = self.solver(name, system.A, methods)
             try:
-                b = np.asarray(system.b).reshape(-1)
-                x0 = before if before is not None and before.shape == b.shape else None
-                result = solver.solve(system.A, b, self.rtol, x0=x0)
+                b = read_source(system.b)
+                result = self.solve(solver, system.A, b, before)
                 x, iterations, reason = result.x, result.iterations, result.reason
                 residual = true_residual(system.A, x, b)
-            except (InputError, ValueError, ArithmeticError, RuntimeError) as problem:
+            except FAILURES as problem:
                 reason = f"breakdown: {problem}"
         converged = bool(residual <= self.rtol)
         if converged and not reason.startswith(CONVERGED):
             reason = CONVERGED
+        elif not np.isfinite(residual) and not reason.startswith("breakdown"):
+            reason = f"breakdown: the answer of {name} is not finite"
         elif not converged and reason.startswith(CONVERGED):
             reason = f"{STAGNATED}: {name} believed in a residual that is {residual:.1e}"
         seconds = time.perf_counter() - start
         return Outcome(index, x, converged, iterations, residual, seconds, reason, name)
+
+    def solve(
+        self, solver: SequenceMethod, A: Any, b: np.ndarray, before: np.ndarray | None
+    ) -> KrylovResult:
+        """Solve, with b brought to a size that no method has trouble with."""
+        scale = scale_of(b)
+        if scale == 1:
+            x0 = before if before is not None and before.shape == b.shape else None
+            return solver.solve(A, b, self.rtol, x0=x0)
+        result = solver.solve(A, scale * b, self.rtol)
+        with np.errstate(over="ignore", under="ignore"):
+            return dataclasses.replace(result, x=result.x / scale)
 
     def solver(self, name: str, A: Any, methods: dict[str, SequenceMethod]) -> SequenceMethod:
         """The method's object for A's kind, made once."""
@@ -289,14 +313,23 @@ class _Run:
         return methods[key]
 
 
+def _build(item: Item) -> LinearSystem:
+    system = item() if callable(item) else item
+    if not isinstance(system, LinearSystem):
+        raise InputError(
+            f"expected a LinearSystem or a function that gives one, got {type(system).__name__}"
+        )
+    return system
+
+
 def _sorted(items: Sequence[Numbered]) -> list[Numbered]:
     """Along a chain of nearest neighbours; systems that cannot be built come last."""
     built: list[tuple[int, LinearSystem]] = []
     rest: list[Numbered] = []
     for index, item in items:
         try:
-            built.append((index, item if isinstance(item, LinearSystem) else item()))
-        except InputError:
+            built.append((index, _build(item)))
+        except FAILURES:
             rest.append((index, item))
     if not built:
         return rest
@@ -309,11 +342,7 @@ def _sorted(items: Sequence[Numbered]) -> list[Numbered]:
 def _features(system: LinearSystem) -> np.ndarray:
     if system.parameters is None:
         raise InputError("expected systems with parameters, to sort by; or take order 'given'")
-    row = np.asarray(system.parameters, dtype=np.float64).reshape(-1)
-    return np.nan_to_num(row, posinf=0.0, neginf=0.0)
-
-
-def true_residual(A: Any, x: np.ndarray, b: np.ndarray) -> float:
-    """|b - A x| / |b|; where b is zero |A x|, and nan where something is not finite."""
-    size = float(np.linalg.norm(b))
-    return float(np.linalg.norm(b - (A @ x).reshape(-1))) / (size or 1.0)
+    row = np.asarray(system.parameters).reshape(-1)
+    if row.dtype.kind not in "biuf":
+        raise InputError(f"expected parameters of real numbers, to sort by, got {row.dtype}")
+    return np.nan_to_num(row.astype(np.float64), posinf=0.0, neginf=0.0)

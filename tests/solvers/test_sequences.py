@@ -18,7 +18,8 @@ from sobolev.solvers.diffusion import DiffusionOperator
 from sobolev.solvers.direct import installed
 from sobolev.solvers.helmholtz import HelmholtzOperator
 from sobolev.solvers.methods import METHODS
-from sobolev.solvers.sequences import LinearSystem, Outcome, solve_sequence, true_residual
+from sobolev.solvers.residual import true_residual
+from sobolev.solvers.sequences import LinearSystem, Outcome, solve_sequence
 
 RTOL = 1e-9
 UNIT = ((0.0, 1.0), (0.0, 1.0))
@@ -173,6 +174,36 @@ def test_a_failing_system_says_so_and_the_others_go_on(method, case):
     assert np.allclose(outcomes[2].x, 0.5)
 
 
+@pytest.mark.parametrize("order", ["given", "sorted"])
+@pytest.mark.parametrize("bad", [None, (1, 2), lambda: None, lambda: 1 / 0])
+def test_what_is_no_system_fails_alone(bad, order):
+    good = diffusion(0)
+    _, outcomes = solve_sequence([good, bad, good], RTOL, order=order)
+    assert [outcome.converged for outcome in outcomes] == [True, False, True]
+    assert outcomes[1].reason.startswith("breakdown: ")
+
+
+def test_a_sequence_is_many_systems():
+    with pytest.raises(InputError, match="expected many LinearSystem, got LinearSystem"):
+        solve_sequence(diffusion(0))
+
+
+@pytest.mark.parametrize("make", [diffusion, helmholtz, convection, plain])
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1000])
+def test_the_size_of_the_numbers_changes_nothing(make, size):
+    system = make(0)
+    statistics, outcomes = solve_sequence([system, LinearSystem(system.A, size * system.b)], RTOL)
+    assert statistics.converged == 2
+    np.testing.assert_allclose(outcomes[1].x / size, outcomes[0].x, rtol=1e-6)
+
+
+def test_a_right_hand_side_that_is_nothing_but_nan_is_not_taken_for_zero():
+    for method in ("multigrid", "direct"):
+        system = LinearSystem(diffusion(0).A, np.full(144, np.nan))
+        (outcome,) = solve_sequence([system], method=method)[1]
+        assert outcome.reason == "breakdown: right-hand side is not finite"
+
+
 def test_an_indefinite_matrix_given_to_cg_is_a_breakdown():
     A = sparse.diags_array([-1.0, 2.0, 3.0, 4.0])
     system = LinearSystem(A, np.array([3.0, 1.0, 1.0, 1.0]))
@@ -226,8 +257,16 @@ def test_memory_does_not_grow_with_the_sequence():
         ({"method": "cg", "preconditioner": "magic"}, "expected a preconditioner"),
         ({"rtol": 0.0}, "tolerance between 0 and 1"),
         ({"order": "random"}, "order 'given' or 'sorted'"),
-        ({"chunk": 0}, "chunk of at least 1"),
-        ({"threads": 0}, "threads of at least 1"),
+        ({"method": ["cg"]}, "expected a method of auto, multigrid"),
+        ({"method": "gmres", "restart": 0}, "restart to be a whole number of at least 1"),
+        ({"method": "gmres", "max_iterations": 1.5}, "max_iterations to be a whole number"),
+        ({"method": "gcro_dr", "k": "many"}, "k to be a whole number of at least 0"),
+        ({"rtol": "small"}, "tolerance between 0 and 1"),
+        ({"receive": 3}, "expected a function to receive outcomes"),
+        ({"chunk": 0}, "chunk to be a whole number of at least 1"),
+        ({"chunk": 1.5}, "chunk to be a whole number"),
+        ({"threads": 0}, "threads to be a whole number of at least 1"),
+        ({"threads": None}, "threads to be a whole number"),
     ],
 )
 def test_illegal_options_are_one_line(options, expected):
@@ -239,6 +278,9 @@ def test_sorting_needs_parameters():
     system = diffusion(0)
     with pytest.raises(InputError, match="to sort by"):
         solve_sequence([LinearSystem(system.A, system.b)], order="sorted")
+    for parameters in ("a", [1j], [None]):
+        with pytest.raises(InputError, match="real numbers, to sort by"):
+            solve_sequence([LinearSystem(system.A, system.b, parameters)], order="sorted")
 
 
 def test_the_true_residual_of_a_zero_right_hand_side_is_that_of_the_answer():

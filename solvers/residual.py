@@ -1,0 +1,44 @@
+"""Right-hand sides of any size as solvers can take them, and what an answer leaves of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..geometry.errors import InputError
+
+SMALLEST, LARGEST = 1e-100, 1e100  # norms whose squares, times any usual matrix, are in range
+
+
+def read_source(b: Any) -> np.ndarray:
+    """b flat, (n,). Raises `InputError` where it is not made of numbers, or not finite."""
+    b = np.asarray(b).reshape(-1)
+    if b.dtype.kind not in "biufc":
+        raise InputError(f"expected a right-hand side of numbers, got {b.dtype}; convert it")
+    if not np.all(np.isfinite(b)):
+        raise InputError("right-hand side is not finite")
+    return b
+
+
+def scale_of(b: np.ndarray) -> float:
+    """A power of two that brings b to where squares neither overflow nor vanish; mostly 1.
+
+    >>> scale_of(np.ones(3)), bool(abs(scale_of(np.full(3, 1e-300)) * 1e-300 - 1) < 1)
+    (1.0, True)
+    """
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(b))
+    if SMALLEST < norm < LARGEST:
+        return 1.0
+    exponent = int(np.frexp(np.max(np.abs(b), initial=0.0))[1])
+    return 2.0 ** -min(max(exponent, -1000), 1000)
+
+
+def true_residual(A: Any, x: np.ndarray, b: np.ndarray) -> float:
+    """|b - A x| / |b|; where b is zero |A x|, and nan where something is not finite."""
+    scale = scale_of(b)
+    with np.errstate(over="ignore", invalid="ignore"):
+        r = b - (A @ x).reshape(-1)
+        size = float(np.linalg.norm(b if scale == 1 else scale * b))
+        return float(np.linalg.norm(r if scale == 1 else scale * r)) / (size or 1.0)
