@@ -202,3 +202,11 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_unknown_conditions_are_refused(conditions):
     with pytest.raises(InputError, match="expected 'dirichlet' or 'neumann'"):
         DiffusionOperator(np.ones((4, 5)), cells(4, 5), conditions)
+
+
+def test_a_complex_field_is_two_real_ones():
+    generator = np.random.default_rng(0)
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (5, 4), centering="cell")
+    A = DiffusionOperator(np.exp(generator.normal(size=(5, 4))), grid)
+    u = generator.normal(size=20) + 1j * generator.normal(size=20)
+    np.testing.assert_allclose(A @ u, A.to_csr() @ u, rtol=1e-13)
