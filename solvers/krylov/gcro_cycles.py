@@ -143,8 +143,16 @@ class Cycles:
             elif not self.norm < (1 - 1e-8) * before:
                 if arnoldi.exhausted and arnoldi.singular:
                     return "breakdown: matrix is singular on the Krylov space"
-                return STAGNATED
+                if self.every:
+                    return STAGNATED
+                self.deflate()
         return CONVERGED
+
+    def deflate(self) -> None:
+        """Restarts with the space as it is gain nothing: renew it in every cycle from here on."""
+        if self.kept > self.k:
+            self.renew(None)
+        self.every = True
 
     def refine(self) -> None:
         """Go on in double precision."""

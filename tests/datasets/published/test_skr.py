@@ -9,6 +9,8 @@ from scipy.sparse.linalg import spsolve
 from sobolev.datasets.published import elements, grids
 from sobolev.datasets.published.skr import FAMILIES
 from sobolev.geometry.errors import InputError
+from sobolev.solvers.krylov.recycling import Recycling
+from sobolev.solvers.preconditioners import PRECONDITIONERS
 
 SMALL = {"darcy": 12, "helmholtz": 12, "thermal": 10, "poisson": 8}
 
@@ -129,3 +131,9 @@ def test_sizes_are_the_published_ones():
 def test_bad_requests_are_refused(given):
     with pytest.raises(InputError, match="expected a size"):
         next(FAMILIES["darcy"].systems(**({"count": 1} | given)))
+
+
+def test_recycling_goes_on_where_restarts_with_the_space_as_it_is_gain_nothing():
+    method = Recycling(make=PRECONDITIONERS["jacobi"])
+    results = [method.solve(s.A, s.b, 1e-8) for s in FAMILIES["darcy"].systems(3, 80, 0)]
+    assert [result.reason for result in results] == ["converged"] * 3
