@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..csr import UnusableMatrix
 from .base import REORDER, Preconditioner
 
 Coarsening = Literal["smoothed_aggregation", "ruge_stuben"]
+_RANDOM = Lock()  # for NumPy's global random numbers, which threads share
 
 
 class AlgebraicMultigrid(Preconditioner):
@@ -50,13 +52,14 @@ class AlgebraicMultigrid(Preconditioner):
             raise UnusableMatrix("zero on the diagonal", REORDER)
         build = getattr(_library(), f"{self.coarsening}_solver")
         # PyAMG estimates spectral radii from NumPy's global random numbers.
-        state = np.random.get_state()  # noqa: NPY002
-        np.random.seed(0)  # noqa: NPY002
-        try:
-            hierarchy = build(sparse.csr_matrix(A), **self.options)
-            self._cycle = hierarchy.aspreconditioner(cycle=self.cycle)
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
+        with _RANDOM:
+            state = np.random.get_state()  # noqa: NPY002
+            np.random.seed(0)  # noqa: NPY002
+            try:
+                hierarchy = build(sparse.csr_matrix(A), **self.options)
+                self._cycle = hierarchy.aspreconditioner(cycle=self.cycle)
+            finally:
+                np.random.set_state(state)  # noqa: NPY002
 
     def _apply(self, r: np.ndarray) -> np.ndarray:
         return np.asarray(self._cycle @ r)

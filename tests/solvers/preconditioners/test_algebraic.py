@@ -1,6 +1,7 @@
 """PyAMG as a preconditioner."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,6 +41,14 @@ def test_the_global_random_numbers_are_left_alone_and_do_not_matter():
     np.random.seed(5)  # noqa: NPY002
     assert np.random.rand() == drawn  # noqa: NPY002
     np.testing.assert_array_equal(AlgebraicMultigrid(A) @ r, first)
+
+
+def test_threads_do_not_share_the_random_numbers():
+    A, r = diffusion((30, 30)), np.ones(900)
+    alone = AlgebraicMultigrid(A) @ r
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(lambda _: AlgebraicMultigrid(A) @ r, range(16)):
+            np.testing.assert_array_equal(result, alone)
 
 
 def test_what_it_cannot_do_is_said(monkeypatch):
