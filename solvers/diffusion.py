@@ -18,6 +18,7 @@ import scipy.sparse as sparse
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
 from .diffusion_kernels import all_positive, apply_links, links_across_rows, links_along_rows
+from .reading import read_real
 from .stencil_pattern import stencil_pattern
 
 Conditions = str | Sequence[str | tuple[str, str]]
@@ -58,7 +59,7 @@ class DiffusionOperator:
     ) -> None:
         check_grid(grid)
         # Writeable although it is not written: a kernel is compiled again for what is not.
-        a = np.require(a, np.float64, ["C", "W"])
+        a = np.require(read_real(a, "a coefficient"), np.float64, ["C", "W"])
         if a.shape != grid.shape:
             raise InputError(
                 f"expected a coefficient of shape {grid.shape}, got {a.shape}; "
@@ -165,7 +166,7 @@ def boundary_source(
 
 def check_grid(grid: Grid) -> None:
     """Raise `InputError` unless the grid is one this discretisation stands on."""
-    if grid.centering != "cell" or grid.ndim not in (2, 3):
+    if not isinstance(grid, Grid) or grid.centering != "cell" or grid.ndim not in (2, 3):
         raise InputError(
             f"expected a cell-centred grid of two or three dimensions, got {grid}; "
             'use Grid(extent, shape, centering="cell")'
@@ -174,18 +175,20 @@ def check_grid(grid: Grid) -> None:
 
 def read_conditions(conditions: Conditions, grid: Grid) -> tuple[tuple[str, str], ...]:
     """A pair of names for each axis; `InputError` where they are not conditions."""
-    given: Any = (conditions,) * grid.ndim if isinstance(conditions, str) else tuple(conditions)
-    pairs = [(entry, entry) if isinstance(entry, str) else tuple(entry) for entry in given]
+    given: Any = conditions if isinstance(conditions, Sequence) else ()
+    given = (conditions,) * grid.ndim if isinstance(conditions, str) else given
+    pairs = [(entry, entry) if isinstance(entry, str) else entry for entry in given]
     legal = ("dirichlet", "neumann")
     if len(pairs) != grid.ndim or any(
-        len(pair) != 2 or any(name not in legal for name in pair) for pair in pairs
+        not isinstance(pair, Sequence) or len(pair) != 2 or any(name not in legal for name in pair)
+        for pair in pairs
     ):
         raise InputError(
             f"expected 'dirichlet' or 'neumann', or one or a pair of them for each of "
             f"{grid.ndim} axes, got {conditions!r}; periodic axes are the grid's"
         )
     wraps = zip(pairs, grid.wraps, strict=True)
-    return tuple(("periodic", "periodic") if wrap else pair for pair, wrap in wraps)
+    return tuple(("periodic", "periodic") if wrap else tuple(pair) for pair, wrap in wraps)
 
 
 def is_singular(conditions: tuple[tuple[str, str], ...]) -> bool:
@@ -247,7 +250,7 @@ def solid_field(field: np.ndarray) -> np.ndarray:
 
 
 def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | None:
-    sigma = np.asarray(reaction, dtype=np.float64)
+    sigma = read_real(reaction, "a reaction")
     if sigma.shape not in ((), grid.shape):
         raise InputError(
             f"expected a reaction of shape {grid.shape} or a number, got {sigma.shape}"
@@ -258,13 +261,20 @@ def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | Non
 
 
 def boundary_values(grid: Grid, boundary: Boundary, axis: int, end: int) -> np.ndarray:
-    values: Any = boundary[axis][end] if isinstance(boundary, Sequence) else boundary
+    values: Any = boundary
+    if isinstance(boundary, Sequence) and not isinstance(boundary, str):
+        try:
+            values = boundary[axis][end]
+        except (TypeError, IndexError):
+            raise InputError(
+                f"expected boundary values for each of {grid.ndim} axes a pair, got {boundary!r}"
+            ) from None
     if callable(values):
         axes = [centres for d, centres in enumerate(grid.axes) if d != axis]
         points = list(np.meshgrid(*axes, indexing="ij"))
         points.insert(axis, np.full_like(points[0], grid.extent[axis][end]))
         values = values(*points)
-    return np.asarray(0.0 if values is None else values, dtype=float)
+    return read_real(0.0 if values is None else values, "boundary values")
 
 
 def _sides(axis: int, ndim: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -17,6 +17,7 @@ from .diffusion import (
     is_singular,
     read_conditions,
 )
+from .reading import read_real
 from .sequences import LinearSystem, solve_batch
 from .solution import Solution
 
@@ -41,7 +42,8 @@ def solve_diffusion(
     `DiffusionOperator.boundary_source`). Fields of the result: (batch, *grid.shape), of mean zero
     where no side fixes the constant.
 
-    method, threads, order, options: as for `solve_sequence`, with the batch as one chunk. A
+    method, threads, order, options: as for `solve_sequence`, by default with the batch as one
+    chunk. A
     sample has converged where the true residual |b - A u| / |b| is at most `rtol`. One with an
     illegal coefficient or source says so in its reason, and the others go on. The bits do not
     depend on `threads`.
@@ -64,7 +66,7 @@ def solve_diffusion(
     systems = [partial(system, i) for i in range(len(a))]
     solution = solve_batch(
         systems, grid.shape, rtol, method=method, threads=threads, order=order,
-        chunk=max(len(a), 1), **options,
+        **({"chunk": max(len(a), 1)} | options),
     )  # fmt: skip
     if is_singular(sides):
         axes = tuple(range(1, a.ndim))
@@ -74,13 +76,13 @@ def solve_diffusion(
 
 def _check_batch(a: np.ndarray, f: np.ndarray | float, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     check_grid(grid)
-    a = np.ascontiguousarray(a, dtype=np.float64)
+    a = np.ascontiguousarray(read_real(a, "coefficients"))
     if a.shape[1:] != grid.shape:
         raise InputError(
             f"expected coefficients of shape (batch, {', '.join(map(str, grid.shape))}), got "
             f"{a.shape}; give one value for each cell of each sample"
         )
-    f = np.asarray(f, dtype=np.float64)
+    f = read_real(f, "a source")
     if f.shape not in ((), grid.shape, a.shape):
         raise InputError(
             f"expected a source of shape {a.shape}, {grid.shape} or a number, got {f.shape}"

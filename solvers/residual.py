@@ -1,4 +1,4 @@
-"""Right-hand sides of any size as solvers can take them, and what an answer leaves of them."""
+"""Right-hand sides of any size of numbers, and what an answer leaves of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.errors import InputError
-
 SMALLEST, LARGEST = 1e-100, 1e100  # norms whose squares, times any usual matrix, are in range
-
-
-def read_source(b: Any) -> np.ndarray:
-    """b flat, (n,). Raises `InputError` where it is not made of numbers, or not finite."""
-    b = np.asarray(b).reshape(-1)
-    if b.dtype.kind not in "biufc":
-        raise InputError(f"expected a right-hand side of numbers, got {b.dtype}; convert it")
-    if not np.all(np.isfinite(b)):
-        raise InputError("right-hand side is not finite")
-    return b
 
 
 def scale_of(b: np.ndarray) -> float:
@@ -36,7 +24,7 @@ def scale_of(b: np.ndarray) -> float:
 
 
 def true_residual(A: Any, x: np.ndarray, b: np.ndarray) -> float:
-    """|b - A x| / |b|; where b is zero |A x|, and nan where something is not finite."""
+    """|b - A x| / |b|; where b is zero |A x|, and not finite where A x is not."""
     scale = scale_of(b)
     with np.errstate(over="ignore", invalid="ignore"):
         r = b - (A @ x).reshape(-1)

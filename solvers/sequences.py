@@ -23,7 +23,8 @@ from ..geometry.errors import InputError
 from .krylov.result import KrylovResult
 from .methods import SequenceMethod, carries, check_count, check_method, make_method, method_for
 from .ordering import greedy_order
-from .residual import read_source, scale_of, true_residual
+from .reading import read_source
+from .residual import scale_of, true_residual
 from .solution import CONVERGED, STAGNATED, Solution
 
 FIRST_FAILURES = 20

@@ -25,6 +25,7 @@ import scipy.sparse as sparse
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..kernels import CONTRACT, kernel
+from ..reading import read_real
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class AbsorbingLayer:
     def __post_init__(self) -> None:
         for name in ("width", "wavenumber"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"expected a positive {name} of the layer, got {value}")
-        if not 0 < self.reflection < 1:
-            raise InputError(f"expected a reflection between 0 and 1, got {self.reflection}")
+            if not (isinstance(value, int | float) and 0 < value < math.inf):
+                raise InputError(f"expected a positive {name} of the layer, got {value!r}")
+        if not (isinstance(self.reflection, float) and 0 < self.reflection < 1):
+            raise InputError(f"expected a reflection between 0 and 1, got {self.reflection!r}")
 
     def stretch(self, x: np.ndarray, left: float, right: float) -> np.ndarray:
         """s(x) of an axis from `left` to `right`, complex, of the shape of x."""
@@ -109,7 +110,7 @@ class HelmholtzOperator:
         self, k2: np.ndarray | float, grid: Grid, layer: AbsorbingLayer | None = None
     ) -> None:
         self.links = face_weights(grid, layer)
-        k2 = np.asarray(k2, dtype=np.float64)
+        k2 = read_real(k2, "k^2")
         if k2.shape not in ((), grid.shape):
             raise InputError(
                 f"expected k^2 as a number or of shape {grid.shape}, got {k2.shape}; "
@@ -153,7 +154,8 @@ def face_weights(grid: Grid, layer: AbsorbingLayer | None) -> tuple[np.ndarray, 
     With a layer the weight is 1 / (s(centre) s(face) h^2). Faces on the boundary are half a cell
     from the centre, so they weigh twice. Raises `InputError` for grids that do not fit.
     """
-    if grid.centering != "cell" or any(grid.wraps) or grid.ndim != 2 or min(grid.shape) < 2:
+    fits = isinstance(grid, Grid) and grid.centering == "cell" and not any(grid.wraps)
+    if not fits or grid.ndim != 2 or min(grid.shape) < 2:
         raise InputError(
             f"expected a two-dimensional cell-centred grid without periodic axes, at least 2 x 2, "
             f'got {grid}; use Grid(extent, (n0, n1), centering="cell")'

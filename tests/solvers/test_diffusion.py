@@ -210,3 +210,32 @@ def test_a_complex_field_is_two_real_ones():
     A = DiffusionOperator(np.exp(generator.normal(size=(5, 4))), grid)
     u = generator.normal(size=20) + 1j * generator.normal(size=20)
     np.testing.assert_allclose(A @ u, A.to_csr() @ u, rtol=1e-13)
+
+
+@pytest.mark.parametrize("conditions", [None, 5, [None, None], [5, 5], ["neumann"], "slip"])
+def test_conditions_are_names(conditions):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="expected 'dirichlet' or 'neumann'"):
+        read_conditions(conditions, grid)
+
+
+@pytest.mark.parametrize("boundary", [[1], [[1, 2]], [None, None], "x", 1j, [[0, "a"], [0, 0]]])
+def test_boundary_values_are_numbers_for_each_side(boundary):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="expected boundary values"):
+        DiffusionOperator(np.ones((4, 4)), grid).boundary_source(boundary)
+
+
+@pytest.mark.parametrize("bad", ["a", None, np.full((4, 4), 1j), [[1], [1, 2]]])
+def test_coefficients_and_reactions_are_real_numbers(bad):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="array of real numbers"):
+        DiffusionOperator(bad, grid)
+    with pytest.raises(InputError, match="array of real numbers"):
+        DiffusionOperator(np.ones((4, 4)), grid, reaction=bad)
+    with pytest.raises(InputError, match="array of real numbers"):
+        solve_diffusion(bad, 1.0, grid)
+    with pytest.raises(InputError, match="array of real numbers"):
+        solve_diffusion(np.ones((1, 4, 4)), bad, grid)
+    with pytest.raises(InputError, match="cell-centred grid"):
+        DiffusionOperator(np.ones((4, 4)), bad)

@@ -115,3 +115,16 @@ def test_what_is_refused():
         AbsorbingLayer(0.0, 1.0)
     with pytest.raises(InputError, match="reflection between 0 and 1"):
         AbsorbingLayer(0.1, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("bad", ["a", None, 1j])
+def test_what_is_no_number_is_refused_in_a_line(bad):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="array of real numbers"):
+        HelmholtzOperator(bad, grid)
+    with pytest.raises(InputError, match="cell-centred grid"):
+        HelmholtzOperator(1.0, bad)
+    with pytest.raises(InputError, match="positive width"):
+        AbsorbingLayer(bad, 20.0)
+    with pytest.raises(InputError, match="reflection between 0 and 1"):
+        AbsorbingLayer(0.1, 20.0, bad)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sobolev.geometry.errors import InputError
-from sobolev.solvers.residual import read_source, scale_of, true_residual
+from sobolev.solvers.residual import scale_of, true_residual
 
 
 @pytest.mark.parametrize("size", [5e-324, 1e-300, 1e-170, 1.0, 1e170, 1e300])
@@ -23,9 +22,3 @@ def test_usual_numbers_are_left_as_they_are_and_others_scaled_by_powers_of_two()
         scale = scale_of(np.array([size, 0.0]))
         assert np.frexp(scale)[0] == 0.5
         assert 1e-20 < size * scale <= 1e20
-
-
-@pytest.mark.parametrize("b", [None, ["a"], np.array([1, None]), [1.0, np.nan], [np.inf]])
-def test_a_source_is_made_of_finite_numbers(b):
-    with pytest.raises(InputError, match="right-hand side"):
-        read_source(b)
