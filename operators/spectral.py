@@ -41,8 +41,8 @@ def prefer_products(shape: tuple[int, ...], modes: tuple[int, ...]) -> bool:
 
 PRODUCT_RATE = 10.0
 """Measured on a layer's forward and backward pass in float32 on one core with AVX-512: equal times
-at 10.7 (1D, n = 4096), 13 to 16 (1D, 256 and 1024) and 9 (2D, 128); at a quarter of it, as for the
-usual 12 to 16 modes, products are 2 to 4 times faster."""
+at about 8 (1D, n = 256; 2D, 128) and 16 (1D, 1024 and 4096); below half of that, as for the usual
+12 to 16 modes, products are 1.5 to 2.5 times faster."""
 BLOCK = 1 << 18
 """Numbers worked on at once by a fused layer: 1 MiB in float32."""
 
