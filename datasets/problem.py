@@ -261,3 +261,20 @@ class Problem(ABC):
     def config(self) -> dict[str, Any]:
         """The parameters of the distribution, as they come back from JSON."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def check_range(name: str, value: Any, least: float, most: float) -> None:
+    """Raise `InputError` unless the parameter `name` is a number from least to most."""
+    if not (isinstance(value, int | float | np.number) and least <= value <= most):
+        raise InputError(f"expected {name} to be a number from {least:g} to {most:g}, got {value}")
+
+
+def check_phases(low: float, high: float) -> None:
+    """Raise `InputError` unless the coefficients of two phases are numbers that solvers can take.
+
+    Positive, and of a contrast of at most 1e12, beyond which nothing is left of the smaller one.
+    """
+    for name, value in (("low", low), ("high", high)):
+        check_range(name, value, 1e-100, 1e100)
+    if max(low, high) > 1e12 * min(low, high):
+        raise InputError(f"expected low and high within a factor of 1e12, got {low} and {high}")

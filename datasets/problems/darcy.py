@@ -14,7 +14,17 @@ from ...geometry.calculus.grids import GridCalculus
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ...geometry.norms import norm
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable
+from ..problem import (
+    Arrays,
+    Card,
+    Draw,
+    Fidelity,
+    Problem,
+    TruthCheck,
+    Variable,
+    check_phases,
+    check_range,
+)
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
@@ -53,10 +63,8 @@ class Darcy(Problem):
             raise InputError(
                 f"expected coefficient threshold or lognormal, got '{self.coefficient}'"
             )
-        for name in ("low", "high", "contrast"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"expected {name} to be a positive number, got {value}")
+        check_phases(self.low, self.high)
+        check_range("contrast", self.contrast, 1e-6, 500)  # exp(contrast g) is finite
 
     def grid(self, resolution: int) -> Grid:
         """Cells, so that jumps of a lie on faces."""

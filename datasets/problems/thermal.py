@@ -12,7 +12,17 @@ import numpy as np
 
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable
+from ..problem import (
+    Arrays,
+    Card,
+    Draw,
+    Fidelity,
+    Problem,
+    TruthCheck,
+    Variable,
+    check_phases,
+    check_range,
+)
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
@@ -59,13 +69,13 @@ class Thermal(Problem):
             raise InputError(
                 f"expected conductivity threshold or lognormal, got '{self.conductivity}'"
             )
-        for name in ("low", "high", "contrast"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"expected {name} to be a positive number, got {value}")
+        check_phases(self.low, self.high)
+        check_range("contrast", self.contrast, 1e-6, 500)  # exp(contrast g) is finite
         for side in ("left", "right"):
             low, high = getattr(self, f"{side}_min"), getattr(self, f"{side}_max")
-            if not -math.inf < low <= high < math.inf:
+            check_range(f"{side}_min", low, -1e100, 1e100)
+            check_range(f"{side}_max", high, -1e100, 1e100)
+            if low > high:
                 raise InputError(f"expected {side}_min <= {side}_max, got {low} and {high}")
 
     def grid(self, resolution: int) -> Grid:

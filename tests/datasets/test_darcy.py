@@ -123,7 +123,15 @@ def test_both_phases_and_their_values():
 
 
 @pytest.mark.parametrize(
-    "config", [{"low": -1.0}, {"high": math.nan}, {"coefficient": "wavy"}, {"contrast": 0.0}]
+    "config",
+    [
+        {"low": -1.0},
+        {"high": math.nan},
+        {"coefficient": "wavy"},
+        {"contrast": 0.0},
+        {"low": 1e-300},
+        {"contrast": 1e6},
+    ],
 )
 def test_bad_parameters_are_refused(config):
     with pytest.raises(InputError, match="expected"):

@@ -145,7 +145,17 @@ def test_temperatures_and_phases_follow_their_laws():
 
 @pytest.mark.parametrize(
     "config",
-    [{"low": -1.0}, {"conductivity": "wavy"}, {"left_min": 1.0}, {"right_max": math.nan}],
+    [
+        {"low": -1.0},
+        {"low": 1e-300},
+        {"high": 1e300},
+        {"conductivity": "wavy"},
+        {"contrast": 1e6},
+        {"left_min": 1.0},
+        {"left_min": "cold"},
+        {"right_max": math.nan},
+        {"right_max": 1e308},
+    ],
 )
 def test_bad_parameters_are_refused(config):
     with pytest.raises(InputError, match="expected"):
