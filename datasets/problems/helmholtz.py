@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from ...geometry.calculus.grids import GridCalculus
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ...geometry.norms import norm
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable
+from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable, check_range
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
@@ -57,16 +57,15 @@ class Helmholtz(Problem):
     solver_name: ClassVar[str] = "sine transform GMRES"
 
     def __post_init__(self) -> None:
-        for name in ("omega", "width"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"expected {name} to be a positive number, got {value}")
-        if not 0 <= self.contrast < 1:
-            raise InputError(f"expected a contrast in [0, 1), got {self.contrast}")
-        place = tuple(float(value) for value in self.place)
-        if len(place) != 2 or not all(0 < value < 1 for value in place):
-            raise InputError(f"expected a place inside the unit square, got {self.place}")
-        object.__setattr__(self, "place", place)
+        check_range("omega", self.omega, 1e-6, 1e6)
+        check_range("width", self.width, 1e-6, 1e6)
+        check_range("contrast", self.contrast, 0, 0.999)
+        place = tuple(self.place) if isinstance(self.place, Sequence) else ()
+        if len(place) != 2:
+            raise InputError(f"expected a place of two numbers, got {self.place!r}")
+        for axis, value in zip("xy", place, strict=True):
+            check_range(f"{axis} of the place", value, 1e-6, 1 - 1e-6)
+        object.__setattr__(self, "place", tuple(float(value) for value in place))
 
     def grid(self, resolution: int) -> Grid:
         """Cells: their sine transforms have the kind lengths."""
@@ -163,16 +162,18 @@ class Helmholtz(Problem):
         return [discrete, self._equation_check(c, u, grid)]
 
     def _equation_check(self, c: np.ndarray, u: np.ndarray, grid: Grid) -> TruthCheck:
-        """Residual of the equation by the grid reading, in H^-1 relative to (omega / c)^2 u.
+        """Residual of the equation by the grid reading, in H^-1 relative to (omega / c)^2 u or f.
 
-        What the differences near the boundary leave falls with (k h)^2 at least.
+        What the differences near the boundary leave falls with (k h)^2 at least, where k is not
+        below that of the longest wave in the box.
         """
         d = GridCalculus(grid, scheme="fd2")
         x = dict(zip(grid.names, grid.coordinates(), strict=True))
         residual = self.residual(u, d, x, self.parameters({"c": c}, grid.ndim))
-        size = norm((self.omega / c) ** 2 * u, grid, "Hs", s=-1)
+        source = norm(self._source_on(grid), grid, "Hs", s=-1)
+        size = np.maximum(norm((self.omega / c) ** 2 * u, grid, "Hs", s=-1), source)
         figure = float(np.max(norm(residual, grid, "Hs", s=-1) / size))
-        limit = 1.5 * float(self.omega / c.min() * grid.spacing[0]) ** 2
+        limit = 1.5 * (max(self.omega / float(c.min()), math.pi) * grid.spacing[0]) ** 2
         return TruthCheck("equation by grid reading, H^-1 relative", figure, limit)
 
 

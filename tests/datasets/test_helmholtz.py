@@ -70,7 +70,15 @@ def judge(problem, inputs, outputs, grid, fidelity):
     return problem.truth_checks(inputs, outputs, grid, fidelity, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("problem", [Helmholtz(), Helmholtz(omega=25.0, contrast=0.3)])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Helmholtz(),
+        Helmholtz(omega=25.0, contrast=0.3),
+        Helmholtz(omega=1.0),
+        Helmholtz(omega=1e-3, width=1e-3),
+    ],
+)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_truth_checks_pass_on_solutions(problem, dtype):
     inputs, outputs, grid, fidelity = solved(problem)
@@ -80,8 +88,8 @@ def test_truth_checks_pass_on_solutions(problem, dtype):
     assert all(check.passed for check in checks), checks
 
 
-def test_truth_checks_fail_on_what_is_no_solution():
-    problem = Helmholtz()
+@pytest.mark.parametrize("problem", [Helmholtz(), Helmholtz(omega=1.0)])
+def test_truth_checks_fail_on_what_is_no_solution(problem):
     inputs, outputs, grid, fidelity = solved(problem)
     u = outputs["u"]
     rough = u * (1 + 1e-3 * np.random.default_rng(0).standard_normal(u.shape))
@@ -116,7 +124,20 @@ def test_the_law_of_the_speed():
 
 @pytest.mark.parametrize(
     "config",
-    [{"omega": 0.0}, {"contrast": 1.0}, {"contrast": math.nan}, {"width": -1.0}, {"place": (0, 2)}],
+    [
+        {"omega": 0.0},
+        {"omega": 1e160},
+        {"omega": "20"},
+        {"contrast": 1.0},
+        {"contrast": math.nan},
+        {"width": -1.0},
+        {"width": 1e-300},
+        {"width": 1e160},
+        {"place": (0, 2)},
+        {"place": (0.5,)},
+        {"place": ("a", "b")},
+        {"place": None},
+    ],
 )
 def test_bad_parameters_are_refused(config):
     with pytest.raises(InputError, match="expected"):

@@ -67,6 +67,13 @@ def test_truth_checks_pass_on_solutions(dimension, dtype):
     assert all(check.passed for check in checks), checks
 
 
+@pytest.mark.parametrize("tau", [50.0, 1000.0])
+def test_truth_checks_pass_on_rough_sources(tau):
+    problem = Poisson(tau=tau)
+    checks = judge(problem, *solved(problem))
+    assert all(check.passed for check in checks), checks
+
+
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_truth_checks_fail_on_what_is_no_solution(dimension):
     problem = Poisson(dimension)
@@ -108,7 +115,16 @@ def test_coordinates_follow_the_dimension():
 
 @pytest.mark.parametrize(
     "config",
-    [{"dimension": 1}, {"tau": 0.0}, {"smoothness": math.nan}, {"dimension": 3, "smoothness": 1.5}],
+    [
+        {"dimension": 1},
+        {"dimension": 3, "smoothness": 1.5},
+        {"smoothness": math.nan},
+        {"smoothness": 1e300},
+        {"tau": 0.0},
+        {"tau": 1e300},
+        {"tau": 1e-300},
+        {"tau": "five"},
+    ],
 )
 def test_bad_parameters_are_refused(config):
     with pytest.raises(InputError, match="expected"):
