@@ -18,6 +18,8 @@ from .result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, Syst
 from .space import RecycleSpace, Workspace
 
 AGE = 10  # systems of one matrix, after which rounding has moved C away from A U
+PAST = 4  # solutions of one matrix that the next one may start from
+NEARLY = 1e-2  # of |r|: what they must leave at most
 DRIFT = 1e-3  # of |r|: larger components along C are taken out before a cycle
 
 
@@ -42,6 +44,7 @@ class Cycles:
         self.goal = system.rtol * system.norm_b
         self.history = [self.norm / (system.norm_b or 1.0)]
         self.iterations = self.kept = self.age = 0
+        self.past: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     def allocate(self, kind: np.dtype) -> None:
         """Rows W = [C, V], and U, T; Z = M V. Without right preconditioning Z is V and T is U."""
@@ -76,6 +79,7 @@ class Cycles:
         T = U if self.same or space.T is None else self._cast(space.T[: self.k])
         if space.C is not None and self._fits(space):
             images, self.age = self._cast(space.C[: self.k]), space.age + 1
+            self.combine(space.past)
         else:
             images = np.stack([self.image(u) for u in U])  # 4
             if not np.all(np.isfinite(images)):
@@ -87,7 +91,21 @@ class Cycles:
         np.matmul(F, U[rows], out=self.U[: self.kept])  # 6
         if not self.same:
             np.matmul(F, T[rows], out=self.T[: self.kept])
-        self.project(-1.0)  # 7, 8
+        if not self.norm <= self.goal:
+            self.project(-1.0)  # 7, 8
+
+    def combine(self, past: tuple[tuple[np.ndarray, np.ndarray], ...]) -> None:
+        """Begin with the combination of earlier solutions of this matrix that leaves least of r.
+
+        Where right-hand sides span few dimensions, that is the solution. Where it is not nearly,
+        the space does better alone.
+        """
+        self.past = past
+        if past:
+            X, images = (np.stack(rows) for rows in zip(*past, strict=True))
+            y = np.linalg.lstsq(images.T, self.r, rcond=1e-13)[0]
+            if np.linalg.norm(self.r - y @ images) <= NEARLY * self.norm:
+                self.correct((y @ X).astype(self.x.dtype))
 
     def _cast(self, rows: np.ndarray) -> np.ndarray:
         return (rows if self.kind.kind == "c" else rows.real).astype(self.kind)
@@ -256,7 +274,8 @@ class Cycles:
         T = None if self.same else self.T[: self.kept].copy()
         image = self.system.b - self.r
         probe = self.x, self.system.M(image) if self.left else image
-        return RecycleSpace(U, T, self.W[: self.kept].copy(), probe, self.age)
+        past = (*self.past, (self.x, image))[-PAST:] if self.iterations else self.past
+        return RecycleSpace(U, T, self.W[: self.kept].copy(), probe, self.age, past)
 
     def finish(self, reason: str) -> KrylovResult:
         """The result; the residual of x is known."""

@@ -23,6 +23,7 @@ class RecycleSpace:
     C: np.ndarray | None = None
     probe: tuple[np.ndarray, np.ndarray] | None = None
     age: int = 0
+    past: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
 class Workspace:

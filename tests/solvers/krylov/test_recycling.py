@@ -289,7 +289,7 @@ def test_what_is_not_finite_is_a_breakdown_and_leaves_the_space_usable(method, n
             assert result.reason.startswith("breakdown")
             assert method(A, b, after, k=4)[0].converged
     M = sparse.diags_array(np.full(n, np.nan)).tocsr()
-    assert not method(A, b, space, k=4, M=M)[0].converged
+    assert not method(A, b[::-1], space, k=4, M=M)[0].converged
 
 
 def test_patience_ends():
@@ -357,3 +357,13 @@ def test_of_one_matrix_the_deflation_space_is_learned_a_few_times():
         spaces.append(method.space)
     assert spaces[3].W is spaces[5].W
     assert spaces[2].W is not spaces[1].W
+
+
+def test_a_right_hand_side_in_the_span_of_earlier_ones_costs_no_iteration():
+    A = np.diag(np.linspace(1.0, 1e4, 300))
+    first, second = np.random.default_rng(0).normal(size=(2, 300))
+    method = Recycling(m=20, k=8)
+    results = [method.solve(A, b, 1e-9) for b in (first, second, 2 * first - 3 * second)]
+    assert all(result.converged for result in results)
+    assert results[1].iterations > 10
+    assert results[2].iterations <= 2
