@@ -6,11 +6,14 @@ the fields, batch by batch, then `chunked_order`, whose work and memory grow wit
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.fft import dct
 
 from ..geometry.errors import InputError
 from .kernels import REASSOCIATE, kernel
+from .reading import read_real
 
 AXES = 6  # of the Hilbert curve: principal axes of the features beyond these say little
 KEY_BITS = 60  # of the place on the curve
@@ -91,8 +94,8 @@ def low_modes(fields: np.ndarray, modes: int = 4) -> np.ndarray:
     >>> np.abs(low_modes(np.ones((2, 8, 8)), 2)).round(12).tolist()
     [[8.0, 0.0, 0.0, 0.0], [8.0, 0.0, 0.0, 0.0]]
     """
-    fields = np.asarray(fields, dtype=np.float64)
-    if fields.ndim < 2 or modes < 1:
+    fields = read_real(fields, "fields")
+    if fields.ndim < 2 or modes < 1 or 0 in fields.shape[1:]:
         raise InputError(
             f"expected fields of shape (n, ...) and modes of at least one, got {fields.shape} "
             f"and {modes}"
@@ -100,7 +103,7 @@ def low_modes(fields: np.ndarray, modes: int = 4) -> np.ndarray:
     for axis in range(1, fields.ndim):
         basis = dct(np.eye(fields.shape[axis]), norm="ortho", axis=0)[:modes]
         fields = np.moveaxis(np.tensordot(fields, basis, axes=(axis, 1)), -1, axis)
-    return np.ascontiguousarray(fields.reshape(len(fields), -1))
+    return np.ascontiguousarray(fields.reshape(len(fields), math.prod(fields.shape[1:])))
 
 
 def random_projection(features: np.ndarray, d: int = 16, seed: int = 0) -> np.ndarray:
@@ -122,15 +125,22 @@ def random_projection(features: np.ndarray, d: int = 16, seed: int = 0) -> np.nd
 def path_length(features: np.ndarray, order: np.ndarray) -> float:
     """Sum of the distances from each system to the next: what an order is to make small.
 
+    order: rows of features, each any number of times. Raises `InputError` as `greedy_order`, and
+    on an order of other rows.
+
     >>> path_length(np.array([[0.0], [5.0], [1.0]]), np.array([0, 2, 1]))
     5.0
     """
-    features = _check(features)
-    return float(sum(_lengths(features, np.ascontiguousarray(order, dtype=np.int64))))
+    features, order = _check(features), np.asarray(order)
+    rows = order.dtype.kind in "iu" or not order.size
+    if not rows or order.ndim != 1 or np.any((order < 0) | (order >= len(features))):
+        raise InputError(f"expected an order of the rows 0 to {len(features) - 1}, got {order}")
+    chain = np.ascontiguousarray(features[order.astype(np.int64)])
+    return float(sum(_lengths(chain)))
 
 
 def _check(features: np.ndarray) -> np.ndarray:
-    features = np.ascontiguousarray(features, dtype=np.float64)
+    features = np.ascontiguousarray(read_real(features, "features"))
     if features.ndim != 2 or not np.all(np.isfinite(features)):
         raise InputError(
             f"expected finite features of shape (n, d), got shape {features.shape}; "
@@ -204,12 +214,12 @@ def _hilbert_keys(cells, bits):
 
 
 @kernel(REASSOCIATE)
-def _lengths(features, order):
-    n, d = features.shape
+def _lengths(chain):
+    n, d = chain.shape
     lengths = np.empty(max(n - 1, 0))
     for i in range(n - 1):
         total = 0.0
         for j in range(d):
-            total += (features[order[i + 1], j] - features[order[i], j]) ** 2
+            total += (chain[i + 1, j] - chain[i, j]) ** 2
         lengths[i] = np.sqrt(total)
     return lengths

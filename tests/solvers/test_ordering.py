@@ -121,6 +121,12 @@ def test_equal_systems_and_no_systems_have_an_order():
         (lambda: low_modes(np.zeros(3)), "shape"),
         (lambda: random_projection(np.zeros((3, 1)), 0), "dimension"),
         (lambda: path_length(np.array([[np.inf]]), np.array([0])), "finite"),
+        (lambda: path_length(np.zeros((3, 2)), [0, 7]), "order of the rows 0 to 2"),
+        (lambda: path_length(np.zeros((3, 2)), [-1]), "order of the rows 0 to 2"),
+        (lambda: path_length(np.zeros((3, 2)), ["a"]), "order of the rows 0 to 2"),
+        (lambda: low_modes(np.zeros((3, 0))), "shape"),
+        (lambda: low_modes("x"), "real numbers"),
+        (lambda: chunked_order([[1j]]), "real numbers"),
     ],
 )
 def test_bad_input_of_the_reductions_is_refused(call, message):
