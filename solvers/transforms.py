@@ -125,7 +125,9 @@ class FastTransform:
         return u.reshape(f.shape)
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
-        """A^-1 r for r of shape (n,)."""
+        """A^-1 r for r of shape (n,). Raises `InputError` on another size."""
+        if np.size(r) != self.shape[0]:
+            raise InputError(f"expected a vector of length {self.shape[0]}, got {np.shape(r)}")
         return self.solve(np.reshape(r, self.unknowns)).reshape(np.shape(r))
 
     # Below, values are overwritten: memory that the system must map anew costs as much as the
@@ -341,15 +343,16 @@ def _each(boundary: Ends | Sequence[Ends], ndim: int) -> list[Ends]:
     """Ends of each axis. A tuple of two strings is a pair of ends only where there is one axis."""
     if isinstance(boundary, str):
         return [boundary] * ndim
-    if len(boundary) != ndim:
+    if not isinstance(boundary, Sequence) or len(boundary) != ndim:
         raise InputError(f"expected ends for each of {ndim} axes, got {boundary!r}")
     return list(boundary)
 
 
 def _check(grid: Grid, sigma: float, nu: float, eigenvalues: str) -> None:
-    if grid.ndim > 3:
-        raise InputError(f"expected one to three axes, got {grid.ndim}; use a Krylov method")
-    if not (isfinite(sigma) and isfinite(nu) and nu != 0):
+    if not isinstance(grid, Grid) or grid.ndim > 3:
+        raise InputError(f"expected a grid of one to three axes, got {grid}; use a Krylov method")
+    numbers = all(isinstance(value, int | float | np.number) for value in (sigma, nu))
+    if not (numbers and isfinite(sigma) and isfinite(nu) and nu != 0):
         raise InputError(f"expected finite sigma and nu, nu not 0, got {sigma} and {nu}")
     if eigenvalues not in ("stencil", "spectral"):
         raise InputError(f"expected eigenvalues 'stencil' or 'spectral', got {eigenvalues!r}")

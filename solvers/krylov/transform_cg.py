@@ -26,7 +26,7 @@ class TransformCG:
         self, A: DiffusionOperator, b: np.ndarray, rtol: float, x0: np.ndarray | None = None
     ) -> KrylovResult:
         """Solve A x = b until |b - A x| <= rtol |b|."""
-        M = MeanTransform(A)
+        M, b = MeanTransform(A), np.asarray(b)
         if x0 is None and b.shape == A.shape[:1]:
             x = M @ b
             size = float(np.linalg.norm(b))

@@ -94,15 +94,14 @@ class MultigridCG:
     def _read(
         self, A: DiffusionOperator, b: np.ndarray, rtol: float, x0: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        if not isinstance(A, DiffusionOperator):
-            raise InputError(f"expected a DiffusionOperator, got {type(A).__name__}")
+        _check_operator(A)
         if not 0 < rtol < 1:
             raise InputError(f"expected a tolerance between 0 and 1, got {rtol}")
         shape, size = A.grid.shape, A.shape[0]
-        for name, given in (("b", b), ("x0", x0)):
-            if given is not None and np.shape(given) not in ((size,), shape):
+        for name, given in [("b", b)] if x0 is None else [("b", b), ("x0", x0)]:
+            if np.shape(given) not in ((size,), shape):
                 raise InputError(f"expected {name} of shape ({size},), got {np.shape(given)}")
-            if given is not None and np.iscomplexobj(given):
+            if np.asarray(given).dtype.kind == "c":
                 raise InputError(f"expected a real {name}, got complex numbers; solve both parts")
         # Writeable although it is not written: a kernel is compiled again for what is not.
         field = np.require(b, np.float64, ["C", "W"]).reshape(shape)
@@ -171,6 +170,7 @@ class Multigrid:
     """
 
     def __init__(self, A: DiffusionOperator) -> None:
+        _check_operator(A)
         self.shape = A.shape
         self.dtype = A.dtype
         self._work = Workspace(A.grid, A.reaction is not None)
@@ -178,6 +178,7 @@ class Multigrid:
 
     def update(self, A: DiffusionOperator) -> None:
         """Set up for another matrix on the same grid."""
+        _check_operator(A)
         if not self._work.fits(A):
             raise InputError(f"expected an operator on {self._work.grid}, got one on {A.grid}")
         self._work.build(A)
@@ -185,6 +186,11 @@ class Multigrid:
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
         """Apply the cycle to r of the grid's shape or (n,)."""
         return self._work.cycle(r)
+
+
+def _check_operator(A: Any) -> None:
+    if not isinstance(A, DiffusionOperator):
+        raise InputError(f"expected a DiffusionOperator, got {type(A).__name__}")
 
 
 def _result(x: np.ndarray, iterations: int, residual: float, reason: str) -> KrylovResult:

@@ -61,6 +61,8 @@ class Chebyshev:
         self._inner = (lambda r: r) if self._M is None else as_product(self._M)
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
+        if np.shape(r) != self.shape[:1]:
+            raise InputError(f"expected a vector of length {self.shape[0]}, got {np.shape(r)}")
         low, high = self.bounds
         theta, delta = (high + low) / 2, (high - low) / 2  # 1
         sigma = theta / delta

@@ -267,6 +267,14 @@ def test_not_a_number_is_not_taken_for_zero(bad):
     assert result.reason == "breakdown: right-hand side is not finite"
 
 
+def test_other_matrices_and_sources_are_refused_in_a_line():
+    with pytest.raises(InputError, match="expected a DiffusionOperator, got ndarray"):
+        Multigrid(np.eye(3))
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="expected b of shape"):
+        MultigridCG().solve(DiffusionOperator(np.ones((4, 4)), grid), None, 1e-8)
+
+
 def test_complex_right_hand_sides_are_refused():
     grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
     with pytest.raises(InputError, match="expected a real b, got complex"):

@@ -158,3 +158,14 @@ def test_what_is_refused():
     box = Grid(((0.0, 1.0),) * 4, (4,) * 4, names=("x", "y", "z", "w"))
     with pytest.raises(InputError, match="one to three axes"):
         FastTransform(box)
+
+
+@pytest.mark.parametrize("options", [{"sigma": "a"}, {"nu": None}, {"boundary": None}])
+def test_what_is_no_number_or_no_end_is_refused(options):
+    grid = Grid(((0.0, 1.0), (0.0, 1.0)), (4, 4), centering="cell")
+    with pytest.raises(InputError, match="expected"):
+        FastTransform(grid, **options)
+    with pytest.raises(InputError, match="expected a grid"):
+        FastTransform(None, **options)
+    with pytest.raises(InputError, match="vector of length 16"):
+        FastTransform(grid) @ np.ones(3)

@@ -125,3 +125,9 @@ def test_what_is_not_positive_is_refused():
     ):
         with pytest.raises(InputError):
             call()
+
+
+def test_chebyshev_refuses_vectors_of_another_length():
+    M = Chebyshev(np.diag(np.linspace(1.0, 9.0, 5)))
+    with pytest.raises(InputError, match="vector of length 5"):
+        M @ np.ones(3)
