@@ -1,4 +1,4 @@
-"""Every example of the README runs as it stands."""
+"""Every example of the README and of the docs runs as it stands."""
 
 import re
 import shlex
@@ -8,17 +8,25 @@ import pytest
 
 from sobolev.scripts import cli
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_python_examples(number, tmp_path, monkeypatch):
+EXAMPLES = [
+    pytest.param(code, id=f"{path.name}-{number}")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for number, code in enumerate(blocks("python", path.read_text()))
+]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_python_examples(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(blocks("python")[number], f"README.md, example {number}", "exec"), {})
+    exec(compile(code, "example", "exec"), {})
 
 
 def test_commands_in_their_order(tmp_path, monkeypatch):
