@@ -22,7 +22,8 @@ from ...geometry.grid import Grid
 from .. import solution
 from ..direct import Direct
 from ..krylov.result import KrylovResult
-from .bicgstab import BAD_SOURCE, CONVERGED, MAXIMUM, STAGNATED, solve_system
+from ..reading import read_real
+from .bicgstab import CONVERGED, MAXIMUM, STAGNATED, solve_system
 from .cycle import cycle
 from .layout import (
     END,
@@ -106,25 +107,26 @@ class ConvectionDiffusionMultigrid:
             raise InputError(
                 f"expected a ConvectionDiffusionOperator, got {type(A).__name__}; use `Direct`"
             )
-        b = np.ascontiguousarray(b, dtype=np.float64)
-        x = np.zeros(b.shape) if x0 is None else np.array(x0, dtype=np.float64)
+        b = np.ascontiguousarray(read_real(b, "right-hand side"))
+        x = np.zeros(b.shape) if x0 is None else read_real(x0, "first guess").copy()
         for name, value in (("b", b), ("x0", x)):
             if value.shape != A.shape[:1]:
                 raise InputError(f"expected {name} of shape {A.shape[:1]}, got {value.shape}")
         if not 0 < rtol < 1:
             raise InputError(f"expected a tolerance between 0 and 1, got {rtol}")
+        if not np.all(np.isfinite(b)):
+            reason = "breakdown: right-hand side is not finite"
+            return KrylovResult(np.zeros_like(b), False, 0, 0, np.nan, reason, np.empty(0))
         if self._work is None or self._work.grid != A.grid:
             self._work = Workspace(A.grid)
         field, history = x.reshape(A.grid.shape), np.empty(self.max_iterations + 1)
         status, cycles, residual = self._work.solve(
             A, b.reshape(A.grid.shape), rtol, field, history
         )
-        reason = solution.CONVERGED
-        if status == BAD_SOURCE:
-            reason = "breakdown: right-hand side is not finite"
         result = KrylovResult(
-            x, status == CONVERGED, cycles, cycles + 2, residual, reason, history[: cycles + 1]
-        )
+            x, status == CONVERGED, cycles, cycles + 2, residual, solution.CONVERGED,
+            history[: cycles + 1],
+        )  # fmt: skip
         return self._hand_over(A, b, rtol, result, STALLS[status]) if status in STALLS else result
 
     def _hand_over(

@@ -235,3 +235,12 @@ def test_incomplete_factors_with_recycling_agree():
         assert result.converged
         difference = A.matvec(result.x - solve(A, rtol=1e-10).x)
         assert np.linalg.norm(difference) <= 2e-10 * np.linalg.norm(b)
+
+
+def test_a_right_hand_side_that_is_no_number_is_a_breakdown_and_a_complex_one_is_refused():
+    A = ConvectionDiffusionOperator(0.1, (np.ones((9, 8)), np.ones((8, 9))), cells((8, 8)))
+    result = ConvectionDiffusionMultigrid().solve(A, np.full(64, np.nan), 1e-8)
+    assert not result.converged
+    assert result.reason == "breakdown: right-hand side is not finite"
+    with pytest.raises(InputError, match="real numbers"):
+        ConvectionDiffusionMultigrid().solve(A, np.full(64, 1j), 1e-8)
