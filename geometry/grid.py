@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +107,7 @@ class Grid:
     def lengths(self) -> tuple[float, ...]:
         return tuple(right - left for left, right in self.extent)
 
-    @property
+    @cached_property
     def spacing(self) -> tuple[float, ...]:
         return tuple(
             length / (n if wraps or self.centering == "cell" else n - 1)

@@ -10,6 +10,8 @@ ends. The equations are divided by the cell's volume, so that `A u = f` takes po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +31,7 @@ Values = float | np.ndarray | Callable[..., np.ndarray] | None
 Boundary = Values | Sequence[Sequence[Values]]
 """Data of the sides: one for all, or for each axis a pair (at its lower end, at its upper end)."""
 
+NOTHING = np.empty((0, 0, 0))  # the links of a missing axis, or a missing reaction
 _CODES = {"dirichlet": 0, "neumann": 1, "periodic": 2}
 
 
@@ -72,7 +75,8 @@ class DiffusionOperator:
             )
         self.a = a
         self.grid = grid
-        self.conditions = read_conditions(conditions, grid)
+        known = isinstance(conditions, str)
+        self.conditions = (_read_once if known else read_conditions)(conditions, grid)
         self.reaction = _read_reaction(reaction, grid)
         self.faces = empty_links(grid)
         fill_links(a, grid, self.conditions, self.faces)
@@ -191,6 +195,9 @@ def read_conditions(conditions: Conditions, grid: Grid) -> tuple[tuple[str, str]
     return tuple(("periodic", "periodic") if wrap else tuple(pair) for pair, wrap in wraps)
 
 
+_read_once = lru_cache(maxsize=64)(read_conditions)
+
+
 def is_singular(conditions: tuple[tuple[str, str], ...]) -> bool:
     return not any("dirichlet" in pair for pair in conditions)
 
@@ -216,7 +223,7 @@ def fill_links(
         if axis == grid.ndim - 1:
             links_along_rows(a.reshape(-1, n), weight, lower, upper, out.reshape(-1, n + 1))
         else:
-            outer = int(np.prod(grid.shape[:axis]))
+            outer = prod(grid.shape[:axis])
             shape = (outer, n, a.size // (outer * n))
             across = (outer, n + 1, shape[2])
             links_across_rows(a.reshape(shape), weight, lower, upper, out.reshape(across))
@@ -226,11 +233,11 @@ def solid(faces: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.nda
     """Links of three axes as the kernels want them: a missing axis 1 has none."""
     if len(faces) == 3:
         return faces[0], faces[1], faces[2]
-    return solid_field(faces[0]), np.empty((0, 0, 0)), solid_field(faces[1])
+    return solid_field(faces[0]), NOTHING, solid_field(faces[1])
 
 
 def solid_reaction(reaction: np.ndarray | None) -> np.ndarray:
-    return np.empty((0, 0, 0)) if reaction is None else solid_field(reaction)
+    return NOTHING if reaction is None else solid_field(reaction)
 
 
 def periodic_flags(grid: Grid) -> tuple[bool, bool, bool]:
@@ -250,6 +257,8 @@ def solid_field(field: np.ndarray) -> np.ndarray:
 
 
 def _read_reaction(reaction: float | np.ndarray, grid: Grid) -> np.ndarray | None:
+    if isinstance(reaction, float | int) and reaction == 0:
+        return None
     sigma = read_real(reaction, "a reaction")
     if sigma.shape not in ((), grid.shape):
         raise InputError(

@@ -165,21 +165,25 @@ def solve_batch(
     of zeros. Raises `InputError` as `solve_sequence`.
     """
     fields = np.zeros((len(systems), *shape))
-    outcomes: list[Outcome] = []
+    told: list[tuple[bool, int, float, float, str]] = []
 
     def receive(outcome: Outcome) -> None:
         if outcome.x is not None:
             fields[outcome.index] = outcome.x.reshape(shape)
-        outcomes.append(dataclasses.replace(outcome, x=None))
+        told.append(
+            (outcome.converged, outcome.iterations, outcome.residual, outcome.seconds,
+             outcome.reason)
+        )  # fmt: skip
 
     solve_sequence(systems, rtol, receive=receive, **options)
+    converged, iterations, residual, seconds, reason = zip(*told, strict=True) if told else [()] * 5
     return Solution(
         fields,
-        np.array([outcome.converged for outcome in outcomes], dtype=bool),
-        np.array([outcome.iterations for outcome in outcomes], dtype=np.int64),
-        np.array([outcome.residual for outcome in outcomes], dtype=np.float64),
-        np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
-        tuple(outcome.reason for outcome in outcomes),
+        np.array(converged, dtype=bool),
+        np.array(iterations, dtype=np.int64),
+        np.array(residual, dtype=np.float64),
+        np.array(seconds, dtype=np.float64),
+        tuple(reason),
     )
 
 
