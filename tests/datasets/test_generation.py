@@ -252,7 +252,8 @@ def test_a_second_process_is_refused(screened, tmp_path):
 
 
 KILLED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.insert(0, sys.argv[1])
 from conftest import Screened
 from sobolev.datasets.generation import generate
