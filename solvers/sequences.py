@@ -262,7 +262,8 @@ class _Run:
             if self.warm_start and outcome.converged:
                 before = outcome.x
             outcomes.append(outcome)
-        self.idle.append(methods)
+        if not self.carries:
+            self.idle.append(methods)
         return outcomes
 
     def one(

@@ -16,6 +16,7 @@ from scipy import fft
 from ...geometry.errors import InputError
 from ..krylov.gcro_dr import RecycleSpace, gcro_dr
 from ..krylov.result import KrylovResult
+from ..residual import true_residual
 from ..transforms import stencil_eigenvalues
 from .operator import HelmholtzOperator
 
@@ -91,5 +92,5 @@ class ShiftedLaplacianRecycling:
         if any(np.iscomplexobj(values) for values in given) or not result.converged:
             return result
         x = np.ascontiguousarray(result.x.real)
-        residual = float(np.linalg.norm(b - A @ x) / (np.linalg.norm(b) or 1.0))
+        residual = true_residual(A, x, b)
         return replace(result, x=x, residual=residual)

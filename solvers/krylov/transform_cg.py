@@ -6,6 +6,7 @@ import numpy as np
 
 from ..diffusion import DiffusionOperator
 from ..preconditioners.transform import MeanTransform
+from ..residual import true_residual
 from .cg import cg
 from .result import CONVERGED, KrylovResult
 
@@ -29,8 +30,7 @@ class TransformCG:
         M, b = MeanTransform(A), np.asarray(b)
         if x0 is None and b.shape == A.shape[:1]:
             x = M @ b
-            size = float(np.linalg.norm(b))
-            residual = float(np.linalg.norm(b - A @ x)) / (size or 1.0)
+            residual = true_residual(A, x, b)
             if residual <= rtol:
                 history = np.array([1.0, residual])
                 return KrylovResult(x, True, 1, 1, residual, CONVERGED, history)
