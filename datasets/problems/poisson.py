@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import scipy.sparse as sparse
 
-from ...geometry.calculus.grids import GridCalculus
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ...geometry.norms import norm
+from ..checks import dual_norm, equation_check
 from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable, check_range
 from ..random_fields import GaussianField
 
@@ -156,18 +156,15 @@ class Poisson(Problem):
         return np.asarray(off / np.where(size > 0, size, 1.0))
 
     def _equation_check(self, f: np.ndarray, u: np.ndarray, grid: Grid) -> TruthCheck:
-        """Residual of the equation by the grid reading, in H^-1 relative to f.
+        """The equation relative to f.
 
         What the differences leave in the cells at the boundary is as large as f is there: h |f|
         in H^-1, which is large beside f where that is rough.
         """
-        d = GridCalculus(grid, scheme="fd2")
-        residual = self.residual(u, d, {}, self.parameters({"f": f}, grid.ndim))
-        size = norm(f, grid, "Hs", s=-1)
-        figure = float(np.max(norm(residual, grid, "Hs", s=-1) / size))
+        size = dual_norm(f, grid)
         roughness = float(np.max(norm(f, grid, "L2") / size))
         limit = grid.spacing[0] * max(4.0, 2 * roughness)
-        return TruthCheck("equation by grid reading, H^-1 relative", figure, limit)
+        return equation_check(self, {"f": f}, u, grid, size, limit)
 
 
 @lru_cache(maxsize=8)
