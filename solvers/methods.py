@@ -18,6 +18,7 @@ import numpy as np
 from ..geometry.errors import InputError
 from .krylov.result import KrylovResult
 from .preconditioners import PRECONDITIONERS
+from .reading import check_count
 
 ANY = "any"
 LEAST = {"max_iterations": 1, "restart": 1, "m": 1, "k": 0, "window": 1}
@@ -163,12 +164,6 @@ def make_method(name: str, A: Any, options: Mapping[str, Any]) -> SequenceMethod
         return make(**options)
     except TypeError as problem:
         raise InputError(f"the method '{name}' does not take these options: {problem}") from None
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Raise `InputError` unless the value is a whole number of at least `least`."""
-    if not (isinstance(value, int | np.integer) and value >= least):
-        raise InputError(f"expected {name} to be a whole number of at least {least}, got {value!r}")
 
 
 def check_method(name: str) -> None:

@@ -13,7 +13,7 @@ from scipy.fft import dct
 
 from ..geometry.errors import InputError
 from .kernels import REASSOCIATE, kernel
-from .reading import read_real
+from .reading import check_count, read_real
 
 AXES = 6  # of the Hilbert curve: principal axes of the features beyond these say little
 KEY_BITS = 60  # of the place on the curve
@@ -31,7 +31,8 @@ def greedy_order(features: np.ndarray, start: int = 0) -> np.ndarray:
     array([0, 2, 3, 1])
     """
     features = _check(features)
-    if not 0 <= start < len(features):
+    check_count("start", start, 0)
+    if not start < len(features):
         raise InputError(f"expected a start between 0 and {len(features) - 1}, got {start}")
     return _greedy(features, start)
 
@@ -44,14 +45,14 @@ def chunked_order(features: np.ndarray, chunk: int = 1000, axes: int = AXES) -> 
     each chunk is ordered by `greedy_order` from its first one on. Chunks that follow each other
     are neighbours too, so that one worker may take several. Work grows with n (d chunk + log n),
     memory with n d; the result is the same in every run. Raises `InputError` as `greedy_order`,
-    and on a chunk or a number of axes below one.
+    and on a chunk or axes below one.
 
     >>> [c.tolist() for c in chunked_order(np.array([[0.0], [9.0], [2.0], [8.0], [1.0]]), 3)]
     [[0, 4, 2], [3, 1]]
     """
     features = _check(features)
-    if chunk < 1 or axes < 1:
-        raise InputError(f"expected a chunk and axes of at least one, got {chunk} and {axes}")
+    check_count("chunk", chunk)
+    check_count("axes", axes)
     if not len(features):
         return []
     order = hilbert_order(_principal(features, axes))
@@ -95,11 +96,9 @@ def low_modes(fields: np.ndarray, modes: int = 4) -> np.ndarray:
     [[8.0, 0.0, 0.0, 0.0], [8.0, 0.0, 0.0, 0.0]]
     """
     fields = read_real(fields, "fields")
-    if fields.ndim < 2 or modes < 1 or 0 in fields.shape[1:]:
-        raise InputError(
-            f"expected fields of shape (n, ...) and modes of at least one, got {fields.shape} "
-            f"and {modes}"
-        )
+    check_count("modes", modes)
+    if fields.ndim < 2 or 0 in fields.shape[1:]:
+        raise InputError(f"expected fields of shape (n, ...), got {fields.shape}")
     for axis in range(1, fields.ndim):
         basis = dct(np.eye(fields.shape[axis]), norm="ortho", axis=0)[:modes]
         fields = np.moveaxis(np.tensordot(fields, basis, axes=(axis, 1)), -1, axis)
@@ -111,14 +110,14 @@ def random_projection(features: np.ndarray, d: int = 16, seed: int = 0) -> np.nd
 
     Squared distances are kept in the mean, with a relative deviation of sqrt(2 / d) (Johnson &
     Lindenstrauss 1984): for features that have no axes to transform along. Raises `InputError`
-    on features that are not a finite table, and on d below one.
+    on features that are not a finite table, on a d below one and on a seed below zero.
 
     >>> random_projection(np.zeros((3, 100)), 4).shape
     (3, 4)
     """
     features = _check(features)
-    if d < 1:
-        raise InputError(f"expected at least one dimension, got {d}")
+    check_count("d", d)
+    check_count("seed", seed, 0)
     return features @ np.random.default_rng(seed).normal(scale=d**-0.5, size=(features.shape[1], d))
 
 

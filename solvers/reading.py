@@ -9,6 +9,12 @@ import numpy as np
 from ..geometry.errors import InputError
 
 
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise `InputError` unless the value is a whole number of at least `least`."""
+    if not (isinstance(value, int | np.integer) and value >= least):
+        raise InputError(f"expected {name} to be a whole number of at least {least}, got {value!r}")
+
+
 def read_real(values: Any, what: str) -> np.ndarray:
     """Values as float64, of their shape. Raises `InputError` where they are not real numbers.
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from ..geometry.errors import InputError
 from .krylov.result import KrylovResult
-from .methods import SequenceMethod, carries, check_count, check_method, make_method, method_for
+from .methods import SequenceMethod, carries, check_method, make_method, method_for
 from .ordering import greedy_order
-from .reading import read_source
+from .reading import check_count, read_source
 from .residual import scale_of, true_residual
 from .solution import CONVERGED, STAGNATED, Solution
 

@@ -45,6 +45,9 @@ def test_distances_that_overflow_still_give_a_permutation():
         (np.array([[np.nan]]), 0, "finite"),
         (np.zeros((3, 1)), 3, "start between 0 and 2"),
         (np.zeros((0, 1)), 0, "start"),
+        (np.zeros((3, 1)), 1.5, "start to be a whole number of at least 0, got 1.5"),
+        (np.zeros((3, 1)), -1, "start to be a whole number of at least 0, got -1"),
+        (np.zeros((3, 1)), "first", "start to be a whole number"),
     ],
 )
 def test_bad_input_is_refused(features, start, message):
@@ -116,10 +119,17 @@ def test_equal_systems_and_no_systems_have_an_order():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: chunked_order(np.zeros((3, 1)), 0), "at least one"),
+        (lambda: chunked_order(np.zeros((3, 1)), 0), "chunk to be a whole number of at least 1"),
+        (lambda: chunked_order(np.zeros((3, 1)), 1.5), "chunk to be a whole number of at least 1"),
+        (lambda: chunked_order(np.zeros((3, 1)), 2, 0.5), "axes to be a whole number"),
         (lambda: hilbert_order(np.zeros((3, 61))), "at most 60"),
         (lambda: low_modes(np.zeros(3)), "shape"),
-        (lambda: random_projection(np.zeros((3, 1)), 0), "dimension"),
+        (lambda: low_modes(np.zeros((3, 4)), 1.5), "modes to be a whole number of at least 1"),
+        (lambda: low_modes(np.zeros((3, 4)), 0), "modes to be a whole number of at least 1"),
+        (lambda: random_projection(np.zeros((3, 1)), 0), "d to be a whole number of at least 1"),
+        (lambda: random_projection(np.zeros((3, 1)), 2.5), "d to be a whole number of at least 1"),
+        (lambda: random_projection(np.zeros((3, 1)), seed=-1), "seed to be a whole number"),
+        (lambda: random_projection(np.zeros((3, 1)), seed=1.5), "seed to be a whole number"),
         (lambda: path_length(np.array([[np.inf]]), np.array([0])), "finite"),
         (lambda: path_length(np.zeros((3, 2)), [0, 7]), "order of the rows 0 to 2"),
         (lambda: path_length(np.zeros((3, 2)), [-1]), "order of the rows 0 to 2"),
