@@ -156,8 +156,8 @@ def solve_chunk(problem: Problem, plan: Plan, samples: Sequence[int]) -> shards.
     finite = np.isfinite(fields).reshape(len(fields), -1).all(axis=1)
     usable = np.asarray(solution.converged, dtype=bool) & finite
     arrays = {f"inputs/{v.name}": inputs[v.name].astype(plan.dtype) for v in problem.inputs}
-    (variable,) = problem.outputs
-    arrays[f"outputs/{variable.name}"] = fields
+    for name, values in problem.split(fields).items():
+        arrays[f"outputs/{name}"] = values
     arrays["status/sample"] = np.asarray(samples, dtype=np.int64)
     arrays["status/converged"] = usable
     arrays["status/iterations"] = np.asarray(solution.iterations, dtype=np.int64)

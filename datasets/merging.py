@@ -65,7 +65,7 @@ def _write_coordinates(problem: Problem, resolution: int, writer: storage.Writer
 def _labels(problem: Problem) -> dict[str, dict[str, str]]:
     labels = {"status/seconds": {"units": "s"}}
     for group, variables in (("inputs", problem.inputs), ("outputs", problem.outputs)):
-        for v in variables:
+        for position, v in enumerate(variables):
             text = {"units": v.units, "kind": v.kind, "description": v.description}
-            labels[f"{group}/{v.name}"] = text
+            labels[f"{group}/{v.name}"] = text | {"position": str(position)}
     return labels

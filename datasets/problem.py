@@ -215,9 +215,16 @@ class Problem(ABC):
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
         """Solve a batch given on `self.grid(fidelity.resolution)`.
 
-        Returns a `Solution` with fields (batch, *grid) or (batch, frames, *grid); whether a
-        sample converged is for the caller to look at.
+        Returns a `Solution` with fields (batch, [frames,] [outputs,] *grid), the axis of outputs
+        only where there are several; whether a sample converged is for the caller to look at.
         """
+
+    def split(self, fields: np.ndarray) -> dict[str, np.ndarray]:
+        """Fields of a `Solution` by output, (batch, [frames,] *grid) each."""
+        if len(self.outputs) == 1:
+            return {self.outputs[0].name: fields}
+        axis = 2 if self.time_dependent else 1
+        return {v.name: np.take(fields, i, axis) for i, v in enumerate(self.outputs)}
 
     def data_fidelity(self, resolution: int, tolerance: float) -> Fidelity:
         """Fidelity at which data on `grid(resolution)` is made; its grid may be a finer one."""

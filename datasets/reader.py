@@ -40,8 +40,7 @@ class Dataset:
         with storage.opened(self.path) as file:
             checksums = storage.check_attributes(file)
             text = {key: storage.attribute(file, key) for key in file.attrs}
-            self.inputs = tuple(file["inputs"])
-            self.outputs = tuple(file["outputs"])
+            self.inputs, self.outputs = _declared(file["inputs"]), _declared(file["outputs"])
             stored = {n: file[f"inputs/{n}"] for n in self.inputs}
             stored |= {n: file[f"outputs/{n}"] for n in self.outputs}
             self.kinds = {n: storage.attribute(d, "kind") for n, d in stored.items()}
@@ -103,3 +102,8 @@ class Dataset:
                 f"{chosen.min()}..{chosen.max()}"
             )
         return chosen
+
+
+def _declared(group: Any) -> tuple[str, ...]:
+    """Names in the order that the problem declares; HDF5 itself sorts by name."""
+    return tuple(sorted(group, key=lambda name: int(group[name].attrs.get("position", 0))))

@@ -8,6 +8,7 @@ threads, at batch 1 and at the batch that suits each best.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ class Contestant:
     """Anything that answers.
 
     grid: where it wants its inputs; solve: inputs (batch, …) to a Function of values
-    (batch, frames, *grid.shape), one frame for a steady problem or a final state;
+    (batch, frames, [outputs,] *grid.shape), one frame for a steady problem or a final state;
     data_seconds, training_seconds: spent once, before the first answer;
     per_instance_seconds: for a method trained anew for each instance (a PINN), what one answer
     costs; its calls are then not timed.
@@ -54,16 +55,21 @@ class Contestant:
 
 
 def relative_errors(prediction: np.ndarray, truth: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
-    """Relative errors (batch,) of fields (batch, frames, *grid.shape) by metric.
+    """Relative errors (batch,) of fields (batch, frames, [outputs,] *grid.shape) by metric.
 
-    Frames count together: root of the summed squares for L2 and H1, the largest for Linf.
+    Frames count together: root of the summed squares for L2 and H1, the largest for Linf. Of
+    several outputs, whose units may differ, each has its own relative error; the root mean
+    square of them is taken, for Linf the largest.
     """
     result: dict[str, np.ndarray] = {}
     for metric in METRICS:
         off = np.asarray(norm(prediction - truth, grid, metric))
         size = np.asarray(norm(truth, grid, metric))
         gather = np.max if metric == "Linf" else _root_of_squares
-        result[metric] = gather(off, axis=1) / gather(size, axis=1)
+        each = gather(off, axis=1) / gather(size, axis=1)  # (batch,) or (batch, outputs)
+        if each.ndim > 1:
+            each = gather(each, axis=1) / (1 if metric == "Linf" else math.sqrt(each.shape[1]))
+        result[metric] = each
     return result
 
 
@@ -84,9 +90,9 @@ def measure(
 ) -> list[Row]:
     """Measure errors and seconds of every contestant on the same instances.
 
-    truth: reference fields (instances, frames, *grid.shape) on the evaluation grid, to which
-    every answer is transferred by the problem's interpolation (not timed); answers: filled with
-    the answers of the surrogates on that grid, by name.
+    truth: reference fields (instances, frames, [outputs,] *grid.shape) on the evaluation grid, to
+    which every answer is transferred by the problem's interpolation (not timed); answers: filled
+    with the answers of the surrogates on that grid, by name.
     Raises InputError where there is no instance or an answer has the wrong shape.
     """
     if not draws:
@@ -207,7 +213,7 @@ def classical_ladder(problem: Problem, threads: int = 1) -> list[Contestant]:
 
 
 def answer_frames(problem: Problem, fields: np.ndarray) -> np.ndarray:
-    """Solver fields as (batch, frames, *grid): the initial frame is given, so it is no answer."""
+    """Solver fields (batch, frames, [outputs,] *grid) without the initial frame, which is given."""
     return fields[:, 1:] if problem.time_dependent else fields[:, None]
 
 

@@ -6,7 +6,8 @@ Schema "sobolev-dataset", version 1. Root attributes are text, JSON where they h
     checksums
 
     coordinates/{t,x,y,…}                          points of each axis; attribute units
-    inputs/<name>, outputs/<name>                  (N, *grid), (N, frames, *grid) or (N,)
+    inputs/<name>, outputs/<name>                  (N, *grid), (N, frames, *grid) or (N,);
+                                                   attributes units, kind, description, position
     status/{sample,iterations,residual,seconds,converged}   (N,), what the solver said
 
 Rows are in the order of the sample numbers in `status/sample`. Three nets catch damage: HDF5's

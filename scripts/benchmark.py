@@ -87,20 +87,33 @@ def uncertainty(problem: Problem, draws: Sequence[Draw], truth: Function, thread
     return float(np.mean(relative_errors(coarse.numpy(), truth.numpy(), truth.on)["L2"]))
 
 
+def _field_input(problem: Problem) -> str:
+    """The name of the first input that is a field, empty where all are numbers."""
+    return next((v.name for v in problem.inputs if v.kind == "field"), "")
+
+
 def pictures(case: Case, truth: Function, answers: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Arrays of the first instance for the report: input, truth, answers, spectra of errors."""
+    """Arrays of the first instance for the report: input, truth, answers, spectra of errors.
+
+    Of several outputs the first one is shown.
+    """
     assert isinstance(truth.on, Grid)
     grid = truth.on
+
+    def shown(values: np.ndarray) -> np.ndarray:
+        return values if len(case.problem.outputs) == 1 else values[:, :, 0]
+
+    right = shown(truth.numpy())
     arrays: dict[str, Any] = {f"axis_{n}": a for n, a in zip(grid.names, grid.axes, strict=True)}
     given = case.problem.evaluate_batch(case.draws[:1], grid)
-    first = next(v.name for v in case.problem.inputs if v.kind == "field")
-    arrays["input"] = given[first][0]
-    arrays["truth"] = truth.numpy()[0]
-    k, energy = energy_spectrum(truth.numpy()[:, -1], grid)
+    if first := _field_input(case.problem):
+        arrays["input"] = given[first][0]
+    arrays["truth"] = right[0]
+    k, energy = energy_spectrum(right[:, -1], grid)
     arrays["spectrum_k"], arrays["spectrum_truth"] = k, energy.mean(axis=0)
     for name, values in answers.items():
-        arrays[f"answer_{name}"] = values[0]
-        off = energy_spectrum(values[:, -1] - truth.numpy()[:, -1], grid)[1]
+        arrays[f"answer_{name}"] = shown(values)[0]
+        off = energy_spectrum((shown(values) - right)[:, -1], grid)[1]
         arrays[f"spectrum_{name}"] = off.mean(axis=0)
     return arrays
 
@@ -137,6 +150,7 @@ def run(case: Case, config: BenchmarkConfig, threads: int, progress: Any) -> dic
         "latex": problem.latex(),
         "card": card,
         "units": {v.name: v.units for v in (*problem.inputs, *problem.outputs)},
+        "shown": [_field_input(problem), problem.outputs[0].name],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "software": software(),

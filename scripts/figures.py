@@ -72,7 +72,10 @@ def fields_2d(
     axes = figure.subplots(rows, 2, squeeze=False)
     low, high = float(truth.min()), float(truth.max())
     largest = max((float(np.abs(a - truth).max()) for a in answers.values()), default=1.0)
-    _image(axes[0, 0], given, extent, f"input: {labels[0]}", "cividis")
+    if labels[0]:  # else the inputs are numbers
+        _image(axes[0, 0], given, extent, f"input: {labels[0]}", "cividis")
+    else:
+        axes[0, 0].set_axis_off()
     _image(axes[0, 1], truth, extent, f"truth: {labels[1]}", "viridis", low, high)
     for row, (name, answer) in zip(axes[1:], answers.items(), strict=True):
         _image(row[0], answer, extent, name, "viridis", low, high)
@@ -111,7 +114,8 @@ def fields_1d(
     tint = colours(list(answers))
     figure = Figure(figsize=(6.4, 4.6))
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    top.plot(x, given, color="#999999", lw=1, ls="--", label=f"input: {labels[0]}")
+    if labels[0]:  # else the inputs are numbers
+        top.plot(x, given, color="#999999", lw=1, ls="--", label=f"input: {labels[0]}")
     top.plot(x, truth, color=CLASSICAL, lw=2.2, label=f"truth: {labels[1]}")
     for name, values in answers.items():
         top.plot(x, values, color=tint[name], lw=1.1, label=name)

@@ -131,13 +131,13 @@ def pictures(facts: Facts, arrays: Arrays) -> list[dict[str, str]]:
 
 
 def _fields(facts: Facts, arrays: Arrays, answers: Mapping[str, np.ndarray]) -> dict[str, str]:
-    input_name, output_name = next(iter(facts["units"])), next(reversed(facts["units"]))
-    labels = (
-        f"{input_name} [{facts['units'][input_name]}]",
-        f"{output_name} [{facts['units'][output_name]}]",
+    given_name, truth_name = (
+        f"{name} [{facts['units'][name]}]" if name else "" for name in facts["shown"]
     )
+    labels = given_name, truth_name
     first = "First instance of the benchmark, which was not chosen for its looks"
-    given, truth = arrays["input"], arrays["truth"][-1]
+    truth = arrays["truth"][-1]
+    given = arrays.get("input", np.zeros_like(truth))
     final = {name: values[-1] for name, values in answers.items()}
     if len(facts["extent"]) == 3:
         height = truth.shape[-1] // 2
