@@ -53,7 +53,7 @@ def as_floating(values: Any) -> Array:
 def on_points(values: Any, shape: tuple[int, ...]) -> Array:
     """`as_floating`, after a check that the last axes of the values are those of `shape`."""
     values = as_floating(values)
-    if tuple(values.shape[-len(shape) :]) != shape:
+    if values.ndim < len(shape) or tuple(values.shape[values.ndim - len(shape) :]) != shape:
         raise InputError(
             f"expected values of shape (*leading, {', '.join(map(str, shape))}), "
             f"got {tuple(values.shape)}; put the discretisation's axes last"

@@ -70,7 +70,7 @@ def compact_second(a: Array, u: Array, grid: Grid, axis: int) -> Array:
     """
     a, u = on_points(a, grid.shape), on_points(u, grid.shape)
     if not 0 <= axis < grid.ndim:
-        raise InputError(f"expected an axis from 0 to {grid.ndim - 1}, got {axis}")
+        raise InputError(f"expected one of the grid's {grid.ndim} axes, from 0, got {axis}")
     wraps, n, h = grid.periodic[axis], grid.shape[axis], grid.spacing[axis]
     if n < (3 if wraps else 5):
         raise InputError(f"expected at least 5 points on the axis, got {n}; refine the grid")

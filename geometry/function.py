@@ -67,7 +67,8 @@ class Function:
 
         A line on a 1-D grid, frames (frames, n) as an image of space (across) and time (up, by
         the `times` of the frames if given), an image with x across and y up on a 2-D grid,
-        coloured triangles on a mesh, coloured dots for points. One function (or one function of
+        coloured triangles on a mesh, coloured dots for points, and on a grid without axes the
+        frames (frames,) or (frames, names) as lines in time. One function (or one function of
         time) at a time: `InputError` for more leading axes, and for more than two dimensions.
         """
         from .plots import draw

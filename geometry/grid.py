@@ -14,6 +14,8 @@
   ========== ============ =========== ======================== ==================
 
 - A periodic axis leaves out its right end, which is the left one again.
+- `Grid((), ())` has no axes: one point of weight 1, where the states of ordinary differential
+  equations live. Values on it have shape ``leading``.
 """
 
 from __future__ import annotations
@@ -140,10 +142,12 @@ class Grid:
     @property
     def weights(self) -> np.ndarray:
         """Quadrature weights, of shape `shape`; they sum to the volume of the box."""
-        return reduce(np.multiply.outer, self.axis_weights)
+        return reduce(np.multiply.outer, self.axis_weights, np.ones(()))
 
     def coordinates(self) -> np.ndarray:
         """Coordinates of all points, of shape (ndim, *shape)."""
+        if not self.ndim:
+            return np.zeros((0,))
         return np.stack(np.meshgrid(*self.axes, indexing="ij"))
 
     def with_shape(self, shape: Sequence[int]) -> Grid:
@@ -205,8 +209,6 @@ def _pairs(extent: Any) -> tuple[tuple[float, float], ...]:
         raise InputError(
             f"expected extent ((left, right), ...), got {extent!r}; give a pair for each axis"
         ) from problem
-    if not pairs:
-        raise InputError("expected at least one axis, got an empty extent")
     for left, right in pairs:
         if not (math.isfinite(left) and math.isfinite(right) and left < right):
             raise InputError(f"expected finite left < right, got ({left}, {right})")

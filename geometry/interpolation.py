@@ -32,8 +32,8 @@ def interpolate(values: Array, grid: Grid, target: Grid | np.ndarray) -> np.ndar
 
     Returns (*leading, *target.shape) or (*leading, m), in the precision of the values.
 
-    Raises `InputError` for points outside, fewer than 4 points on an axis that is not periodic,
-    values that are not finite and targets of another dimension.
+    Raises `InputError` for points on a grid without axes, points outside, fewer than 4 points on
+    an axis that is not periodic, values that are not finite and targets of another dimension.
 
     >>> grid = Grid(((0.0, 1.0),), (8,), periodic=True)
     >>> wave = np.cos(2 * np.pi * grid.axes[0])
@@ -52,6 +52,8 @@ def interpolate(values: Array, grid: Grid, target: Grid | np.ndarray) -> np.ndar
         for axis in range(grid.ndim):
             result = _along(result, grid, axis, target)
     else:
+        if not grid.ndim:
+            raise InputError("expected a grid with axes to interpolate on, got one without")
         points = to_numpy(target).astype(np.float64)
         if points.ndim != 2 or points.shape[1] != grid.ndim:
             raise InputError(f"expected points of shape (m, {grid.ndim}), got {points.shape}")

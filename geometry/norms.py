@@ -39,9 +39,9 @@ def norm(
            that H^0 is L2 to rounding; on grids only
     ====== ==========================================================================
 
-    The wave numbers are physical, with the 2 pi. float16 and bfloat16 are summed in float32, in
-    which the result comes. `InputError`: another shape, another kind, `s` missing or superfluous,
-    a norm that this discretisation does not carry.
+    On a grid without axes all of them are |u|. The wave numbers are physical, with the 2 pi.
+    float16 and bfloat16 are summed in float32, in which the result comes. `InputError`: another
+    shape, another kind, `s` missing or superfluous, a norm that this discretisation does not carry.
 
     >>> grid = Grid(((0.0, 2 * np.pi),), (16,), periodic=True)
     >>> round(float(norm(np.sin(3 * grid.axes[0]), grid) ** 2 / np.pi), 12)
@@ -50,6 +50,8 @@ def norm(
     values = on_points(values, on.shape)
     _check(on, kind, s)
     xp, axes = namespace(values), tuple(range(-len(on.shape), 0))
+    if not axes:
+        return xp.abs(values)
     if kind == "Linf":
         return xp.max(xp.abs(values), axis=axes)
     if kind == "L1":
@@ -118,6 +120,8 @@ def energy_spectrum(values: Array, grid: Grid) -> tuple[Array, Array]:
     (3.0, 0.25)
     """
     values = on_points(values, grid.shape)
+    if not grid.ndim:
+        raise InputError("expected a grid with axes for a spectrum, got one without")
     xp = namespace(values)
     if xp.isdtype(values.dtype, "complex floating"):
         k, real = energy_spectrum(xp.real(values), grid)

@@ -24,6 +24,8 @@ def draw(function: Function, ax: Axes | None, times: Sequence[float] | None) -> 
     values, on = function.numpy(), function.on
     if np.iscomplexobj(values):
         raise InputError("expected real values to plot, got complex ones; plot a part or |u|")
+    if isinstance(on, Grid) and not on.ndim:
+        return _history(function, values, ax, times)
     frames = isinstance(on, Grid) and on.ndim == 1 and len(function.leading) == 1
     if (function.leading and not frames) or on.ndim > 2:
         raise InputError(
@@ -47,6 +49,26 @@ def draw(function: Function, ax: Axes | None, times: Sequence[float] | None) -> 
         _image(ax, on.axes[0], on.axes[1], values.T)  # rows of an image are y
         ax.set(xlabel=_label(on, 0), ylabel=_label(on, 1))
         _true_scale(ax, on.lengths)
+    return ax
+
+
+def _history(
+    function: Function, values: np.ndarray, ax: Axes | None, times: Sequence[float] | None
+) -> Axes:
+    """A line in time for each name, on a grid without axes."""
+    if values.ndim not in (1, 2) or values.ndim - 1 != bool(function.names):
+        raise InputError(
+            "expected frames, (frames,) or (frames, names) with names, on a grid without axes, "
+            f"got {values.shape} and names {function.names}; choose a sample"
+        )
+    if times is not None and len(times) != len(values):
+        raise InputError(f"expected a time for each frame, got {len(times)} times")
+    ax = _axes(ax)
+    lines = ax.plot(np.arange(len(values)) if times is None else times, values, linewidth=1.4)
+    ax.set(xlabel="frame" if times is None else "t")
+    ax.grid(alpha=0.25)
+    if function.names:
+        ax.legend(lines, function.names, frameon=False)
     return ax
 
 
