@@ -106,8 +106,8 @@ class EvolutionProblem(Problem):
             for v in self.inputs
             if v.kind == "field" and v.name not in self.initial_names
         }
-        end = interval.split(interval.solve(given | moved, fidelity).fields[:, 1])
-        return self.transfer(np.stack(list(end.values()), axis=1), own, grid)
+        ends = interval.split(interval.solve(given | moved, fidelity).fields).values()
+        return self.transfer(np.stack([end[:, 1] for end in ends], axis=1), own, grid)
 
     def truth_checks(
         self,
