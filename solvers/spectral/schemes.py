@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import CONTRACT, kernel
+from ..kernels import CONTRACT, kernel
 
 CONTOUR_POINTS = 24
 CONTOUR_BELOW = 2.0  # beyond it the recursion for phi loses no digits that matter

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from sobolev.solvers.etdrk_schemes import SCHEMES, phi_functions
+from sobolev.solvers.spectral.schemes import SCHEMES, phi_functions
 
 
 def exact_phi(k, z):

@@ -1,6 +1,6 @@
 """Trajectories of periodic semilinear equations u_t = L u + N(u), by exponential time differencing.
 
-The schemes and their source are in `etdrk_schemes.py`; here are frames, step sizes, control of
+The schemes and their source are in `schemes.py`; here are frames, step sizes, control of
 the error, and blow-up.
 """
 
@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..geometry.errors import InputError
-from ..geometry.grid import Grid
-from .etdrk_schemes import SCHEMES, Stepper, Tableau
-from .solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
-from .spectral import FourierBasis
+from ...geometry.errors import InputError
+from ...geometry.grid import Grid
+from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
+from .basis import FourierBasis
+from .schemes import SCHEMES, Stepper, Tableau
 
 Nonlinear = Callable[[np.ndarray], np.ndarray]
 
