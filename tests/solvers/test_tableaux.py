@@ -1,11 +1,12 @@
 """Explicit Runge-Kutta: the order conditions, and stages instead of slopes."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from sobolev.solvers.tableaux import RUNGE_KUTTA
+from sobolev.solvers.tableaux import IMPLICIT_EXPLICIT, RUNGE_KUTTA
 
 
 @pytest.mark.parametrize("name", RUNGE_KUTTA)
@@ -69,3 +70,40 @@ def test_order_on_a_nonlinear_problem(name):
         errors.append(abs(y - 2.0))
     order = -np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert abs(order - method.order) < 0.2
+
+
+@pytest.mark.parametrize("name", IMPLICIT_EXPLICIT)
+def test_order_conditions_of_both_parts_and_all_couplings(name):
+    """Every rooted tree up to the order with every colouring of its edges by the two tableaux."""
+    pair = IMPLICIT_EXPLICIT[name]
+    s = len(pair.implicit)
+    implicit, explicit = np.zeros((s, s)), np.zeros((s, s))
+    for i in range(s):
+        implicit[i, : i + 1], explicit[i, :i] = pair.implicit[i], pair.explicit[i]
+    weights, matrices = (implicit[-1], np.array(pair.weights)), (implicit, explicit)
+    c = implicit.sum(axis=1)
+    np.testing.assert_allclose(pair.nodes, c, atol=1e-14)
+    np.testing.assert_allclose(explicit.sum(axis=1), c, atol=1e-14)
+
+    def conditions(order):
+        for b in weights:
+            if order == 1:
+                yield b.sum() - 1
+            if order == 2:
+                yield b @ c - 1 / 2
+            if order == 3:
+                yield b @ c**2 - 1 / 3
+                yield from (b @ a @ c - 1 / 6 for a in matrices)
+            if order == 4:
+                yield b @ c**3 - 1 / 4
+                for a in matrices:
+                    yield b * c @ a @ c - 1 / 8
+                    yield b @ a @ c**2 - 1 / 12
+                yield from (
+                    b @ a @ other @ c - 1 / 24 for a, other in itertools.product(matrices, repeat=2)
+                )
+
+    for order in range(1, pair.order + 1):
+        assert max(abs(gap) for gap in conditions(order)) < 1e-13
+    if pair.order < 4:
+        assert max(abs(gap) for gap in conditions(pair.order + 1)) > 1e-2
