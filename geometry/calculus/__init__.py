@@ -5,4 +5,5 @@ functions  sin, exp and friends for residuals
 symbols    SymPy: LaTeX and manufactured sources
 grids      values on a grid: checks of data, physics-informed training
 autograd   networks at scattered points
+tracing    u_t = F(u) as data for time steppers; on algebra, coefficients, forms, source
 """

@@ -7,8 +7,6 @@ compilation serves all grids of a kind.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +16,9 @@ import numpy as np
 from numba import from_dtype, types
 
 from ...geometry.errors import InputError
+from ..generated import generated_function
 from ..kernels import CONTRACT, kernel
 from .equation import Equation, in_precision
-from .march import fill_plane
 from .weno import weno5
 
 Offset3 = tuple[int, int, int]
@@ -81,27 +79,13 @@ def compiled_update(
             "is kept beside its file"
         )
     origin = [(function.__code__.co_filename, function.__qualname__) for function in functions]
-    digest = hashlib.sha256(f"{text}{origin}{dtype}".encode()).hexdigest()[:16]
-    # Names are unique among all equations: the linker knows compiled functions by them.
-    name = f"update_{digest}"
-    text = text.replace("def update(", f"def {name}(")
-    path = _folder() / f"{equation.name}-{digest}.kernel"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(text)
-        part.replace(path)
     named = {f"flux{axis}": flux for axis, flux in enumerate(equation.fluxes)}
     named |= {f"speed{axis}": speed for axis, speed in enumerate(equation.speeds)}
     named |= {"rates": rates, "weno5": weno5}
     compiled = {key: kernel(CONTRACT)(in_precision(f, dtype)) for key, f in named.items()}
     _check_rates(equation, compiled["rates"], dtype)
-    scope: dict[str, Any] = {
-        **compiled,
-        "__name__": __name__,  # of a module that Numba can import when it reads its cache
-    }
-    exec(compile(text, str(path), "exec"), scope)
-    return Update(kernel(CONTRACT)(scope[name]), dtype)
+    update = generated_function(text, "update", equation.name, compiled, f"{origin}{dtype}")
+    return Update(kernel(CONTRACT)(update), dtype)
 
 
 def _check_rates(equation: Equation, compiled: Any, dtype: np.dtype) -> None:
@@ -238,8 +222,3 @@ def _assignments(equation: Equation, damped: bool, here: list[str]) -> list[str]
         rest = len(equation.parameters)
         lines += [f"        r{c} -= f0[j] * (u{c} - p{rest + c})" for c in fields]
     return lines + [f"        out{c}[j] = share * u{c} + step * r{c}" for c in fields]
-
-
-def _folder() -> Path:
-    """Where Numba keeps the compiled code of this package."""
-    return Path(fill_plane.stats.cache_path)
