@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .algebra import Atom, Call, Expression, Monomial, Power, Symbol, expression, total
@@ -29,6 +29,28 @@ def with_coefficients(
     found = _Coefficients({symbol.name for symbol in symbols if symbol.kind != "coordinate"})
     results = [found.replaced(part) for part in parts]
     return results, tuple(Given(symbol.name, value) for value, symbol in found.known.items())
+
+
+def split_source(whole: Expression) -> tuple[Expression, Expression]:
+    """The terms that depend on space alone, and the others."""
+    terms = whole.terms.items()
+    inside = {m: c for m, c in terms if m and all(_in_space_alone(atom) for atom, _ in m)}
+    return Expression(inside), Expression({m: c for m, c in terms if m not in inside})
+
+
+def source_coefficients(
+    sources: Mapping[str, Expression], taken: set[str], coefficients: Sequence[Given]
+) -> dict[str, Given]:
+    """Each with a name that is neither taken nor that of a coefficient."""
+    result = {}
+    taken = taken | {given.name for given in coefficients}
+    for unknown, value in sources.items():
+        field = _field(value)
+        plain = field.name if field and field.kind == "field" and not field.along else "source"
+        name = next(n for n in _numbered(plain) if n not in taken)
+        taken.add(name)
+        result[unknown] = Given(name, value)
+    return result
 
 
 class _Coefficients:

@@ -19,7 +19,7 @@ from .algebra import (
     pointwise,
     product,
 )
-from .coefficients import Given, with_coefficients
+from .coefficients import Given, source_coefficients, split_source, with_coefficients
 from .source import function_text
 from .tracing import Evolution, antiderivatives, linear_symbol, split_constant
 
@@ -34,8 +34,10 @@ class SpectralForm:
     linear: of each equation, {(unknown, word): coefficient}, coefficients in parameters alone.
     inputs: (unknown, word) of the arguments of the products.
     text: source of `name(*inputs, *coefficients, *parameters[, t])`, which returns the products g
-        (a number where there is one, else a tuple; "" where there is none).
+        (a number where there is one, else a tuple; "" where there is none). It takes all
+        parameters, and the coefficients that are no sources.
     outer: of each equation, (index of g, word, number).
+    sources: (unknown, coefficient), of coefficients that are added to the rate.
     degree: of g in unknowns and coefficients, for de-aliasing; None where it is no polynomial.
     timed: whether time is the last argument.
     """
@@ -46,6 +48,7 @@ class SpectralForm:
     text: str
     name: str
     outer: tuple[tuple[tuple[int, Word, float], ...], ...]
+    sources: tuple[tuple[str, str], ...]
     coefficients: tuple[Given, ...]
     parameters: tuple[str, ...]
     degree: int | None
@@ -71,27 +74,33 @@ class StencilForm:
 
 def spectral_form(evolution: Evolution, name: str = "products") -> SpectralForm:
     """Linear part, and the products with the fewest transforms among the ways to write them."""
-    linear, written, flat = [], [], []
-    for rate in evolution.rates:
+    linear, forced, written, flat = [], {}, [], []
+    for unknown, rate in zip(evolution.unknowns, evolution.rates, strict=True):
         constant, rest = _split_linear(rate)
+        source, rest[()] = split_source(rest.get((), Expression({})))
+        if source.terms:
+            forced[unknown] = source
         linear.append(constant)
         written.append(rest)
         flat.append(_integrated(rest, evolution.space))
     products, outer = min((_products(written), _products(flat)), key=_transforms)
     reduced, coefficients = with_coefficients(products)
+    sources = source_coefficients(
+        forced, {*evolution.unknowns, *evolution.parameters}, coefficients
+    )
     inputs = _unknowns(reduced, evolution)
     timed = _timed(reduced)
-    parameters = _used(reduced, evolution)
-    text = _text(name, inputs, coefficients, parameters, timed, reduced) if reduced else ""
+    text = _text(name, inputs, coefficients, evolution.parameters, timed, reduced)
     return SpectralForm(
         evolution.unknowns,
         tuple({(s.name, s.along): c for s, c in row.items()} for row in linear),
         tuple((symbol.name, symbol.along) for symbol in inputs),
-        text,
+        text if reduced else "",
         name,
         tuple(outer),
-        coefficients,
-        parameters,
+        tuple((unknown, given.name) for unknown, given in sources.items()),
+        (*coefficients, *sources.values()),
+        evolution.parameters,
         _degree(reduced),
         timed,
     )
@@ -201,11 +210,6 @@ def _unknowns(parts: Sequence[Expression], evolution: Evolution) -> list[Symbol]
     found = {s for part in parts for s in part.symbols if s.kind == "unknown"}
     order = {name: i for i, name in enumerate(evolution.unknowns)}
     return sorted(found, key=lambda s: (order[s.name], len(s.along), s.along))
-
-
-def _used(parts: Sequence[Expression], evolution: Evolution) -> tuple[str, ...]:
-    used = {s.name for part in parts for s in part.symbols if s.kind == "parameter"}
-    return tuple(name for name in evolution.parameters if name in used)
 
 
 def _timed(parts: Sequence[Expression]) -> bool:

@@ -1,5 +1,7 @@
 """sin, exp and friends that take NumPy arrays, torch tensors, SymPy expressions and numbers.
 
+`minimum(a, b)` takes two of them.
+
 A reading with a type of its own (Taylor mode's jets) gives that type a method
 `calculus_function(name)`; it is asked first.
 """
@@ -39,3 +41,18 @@ sqrt = _elementary("sqrt")
 sinh = _elementary("sinh")
 cosh = _elementary("cosh")
 tanh = _elementary("tanh")
+
+
+def minimum(first: Any, second: Any) -> Any:
+    """The smaller of two arrays, tensors or expressions, value by value; either may be a number."""
+    for package, type_name in (("torch", "Tensor"), ("sympy", "Basic")):
+        module = sys.modules.get(package)
+        if module is None:
+            continue
+        kind = getattr(module, type_name)
+        if isinstance(first, kind) or isinstance(second, kind):
+            if package == "sympy":
+                return module.Min(first, second)
+            like = first if isinstance(first, kind) else second
+            return module.minimum(*(module.as_tensor(v).to(like) for v in (first, second)))
+    return np.minimum(first, second)

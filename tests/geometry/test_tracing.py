@@ -154,7 +154,7 @@ def coefficients(form, grid, values):
         found = x if symbol.kind == "coordinate" else values
         return d.derivative(found[symbol.name], symbol.along)
 
-    return [evaluate(given.value, value) for given in form.coefficients]
+    return {given.name: evaluate(given.value, value) for given in form.coefficients}
 
 
 def by_spectral_form(form, grid, values):
@@ -163,9 +163,9 @@ def by_spectral_form(form, grid, values):
     inputs = [d.derivative(values[name], word) for name, word in form.inputs]
     products = ()
     if form.text:
-        products = compiled(form.text, form.name)(
-            *inputs, *coefficients(form, grid, values), *numbers
-        )
+        added = {name for _, name in form.sources}
+        given = [v for name, v in coefficients(form, grid, values).items() if name not in added]
+        products = compiled(form.text, form.name)(*inputs, *given, *numbers)
         products = products if isinstance(products, tuple) else (products,)
     rates = []
     for linear, outer in zip(form.linear, form.outer, strict=True):
@@ -176,6 +176,9 @@ def by_spectral_form(form, grid, values):
         for index, word, number in outer:
             total += number * d.derivative(products[index] + np.zeros(grid.shape), word)
         rates.append(total)
+    known = coefficients(form, grid, values)
+    for name, coefficient in form.sources:
+        rates[form.unknowns.index(name)] += known[coefficient]
     return rates
 
 
@@ -192,7 +195,7 @@ def by_stencil_form(form, grid, values):
     rates = compiled(form.text, form.name)(
         *(values[name] for name in form.unknowns),
         *(term(name, word) for name, word in form.terms),
-        *coefficients(form, grid, values),
+        *coefficients(form, grid, values).values(),
         *(values[name] for name in form.parameters),
     )
     return rates if isinstance(rates, tuple) else (rates,)
@@ -280,10 +283,10 @@ def test_coefficients_are_worked_out_once():
         return d(u, "t") - d(u, "xx") - p.f - 2 * fn.sin(x["x"]) - p.c * fn.cos(x["t"])
 
     form = spectral_form(Equation(forced, fields=("f",), scalars=("c",)).trace())
-    assert len(form.coefficients) == 1
+    assert form.sources == (("u", "source"),)
     assert form.timed
-    assert form.parameters == ("c",)
-    assert form.degree == 1
+    assert form.degree == 0
+    assert compiled(form.text, form.name)(3.0, np.pi) == pytest.approx(-3)
 
 
 def test_names_that_python_keeps_for_itself_are_written_otherwise():
