@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,12 +56,10 @@ class EvolutionProblem(Problem):
         fields = [np.asarray(inputs[name]) for name in self.initial_names]
         return fields[0] if len(fields) == 1 else np.stack(fields, axis=1)
 
-    def solver_parameters(self, inputs: Arrays) -> dict[str, np.ndarray | float]:
-        """Numbers of the equation: the constants, and the scalar inputs (batch,)."""
-        names = [
-            v.name for v in self.inputs if v.kind == "scalar" and v.name not in self.initial_names
-        ]
-        return dict(self.constants()) | {name: np.asarray(inputs[name]) for name in names}
+    def solver_parameters(self, inputs: Arrays, names: Sequence[str]) -> dict[str, Any]:
+        """The numbers with these names: constants, and scalar inputs (batch,)."""
+        known: dict[str, Any] = dict(self.constants()) | dict(inputs)
+        return {name: known[name] for name in names}
 
     def solver_coefficients(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Given functions of x, (batch, *grid): the field inputs that are no initial values."""

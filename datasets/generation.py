@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import os
 import platform
 import shutil
@@ -78,9 +79,11 @@ class GenerationReport:
 
     def __str__(self) -> str:
         left_out = f", {len(self.failed)} left out: not converged" if self.failed else ""
+        known = math.isfinite(self.residual)  # explicit time stepping estimates none
+        residual = f" largest residual {self.residual:.1e}," if known else ""
         return (
             f"{self.path}: {self.stored} samples{left_out}; mean iterations {self.iterations:.1f},"
-            f" largest residual {self.residual:.1e}, {self.wall_seconds:.1f} s"
+            f"{residual} {self.wall_seconds:.1f} s"
             f" (solver {self.solver_seconds:.1f} s)"
         )
 

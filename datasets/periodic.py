@@ -63,8 +63,8 @@ class PeriodicProblem(EvolutionProblem):
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
         """ETDRK of the fidelity's order (4), de-aliased; fields (batch, frames, *grid)."""
-        from ..solvers.spectral.etdrk import integrate
         from ..solvers.spectral import FourierBasis
+        from ..solvers.spectral.etdrk import integrate
 
         basis = FourierBasis(self.grid(fidelity.resolution))
         fixed = fidelity.steps is not None

@@ -169,6 +169,11 @@ class Problem(ABC):
 
     # --- the equation ---------------------------------------------------------------------
 
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Names of what the residual is stated in: the outputs, unless others are simpler."""
+        return tuple(v.name for v in self.outputs)
+
     @abstractmethod
     def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
         """The equation as `residual = 0`, written once and read by every calculus.
@@ -207,7 +212,7 @@ class Problem(ABC):
 
         scalars = [v.name for v in self.inputs if v.kind == "scalar"]
         fields = [v.name for v in self.inputs if v.kind == "field"]
-        return latex(self, [v.name for v in self.outputs], fields, [*scalars, *self.constants()])
+        return latex(self, list(self.unknowns), fields, [*scalars, *self.constants()])
 
     # --- the classical side ---------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from ..solvers.solution import Solution
     from ..solvers.stencils.boundary import Boundary
     from ..solvers.stencils.equation import Equation
+    from .semi_discrete import SemiDiscrete
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class StencilProblem(EvolutionProblem):
     reference_resolution: ClassVar[int] = 256
 
     @property
-    @abstractmethod
-    def equation(self) -> Equation:
-        """The right-hand side, as the engine reads it."""
+    def right_hand_side(self) -> SemiDiscrete[Equation]:
+        """F as the engine takes it: read from the residual, unless another form is better."""
+        from .semi_discrete import stencil_equation
+
+        return stencil_equation(self)
 
     def boundary(self, inputs: Arrays) -> Boundary | None:
         """What holds at the ends of axes that are not periodic; None: slope zero."""
@@ -49,13 +51,14 @@ class StencilProblem(EvolutionProblem):
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
         from ..solvers.stencils.integrate import integrate
 
+        right, grid = self.right_hand_side, self.grid(fidelity.resolution)
         return integrate(
-            self.equation,
+            right.equation,
             self.initial_state(inputs),
             self.times,
-            self.grid(fidelity.resolution),
-            self.solver_parameters(inputs),
-            self.solver_coefficients(inputs),
+            grid,
+            self.solver_parameters(inputs, right.equation.parameters),
+            right.coefficients(self.solver_coefficients(inputs), grid),
             self.boundary(inputs),
             dt=self.horizon / fidelity.steps if fidelity.steps else None,
             order=fidelity.order or self.order,
