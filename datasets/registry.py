@@ -53,6 +53,7 @@ problems = Registry(
     "problem",
     "sobolev.problems",
     {
+        "black_scholes": f"{_HERE}.problems.black_scholes:BlackScholes",
         "burgers": f"{_HERE}.problems.burgers:Burgers",
         "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",

@@ -133,7 +133,10 @@ def latex(
     return r" \\ ".join(f"{printer.doprint(row)} = 0" for row in rows)
 
 
-_GREEK = {"viscosity": "nu", "diffusivity": "kappa", "wavenumber": "k"}
+_GREEK = {
+    "viscosity": "nu", "diffusivity": "kappa", "wavenumber": "k",
+    "volatility": "sigma", "rate": "r", "dividend": "q",
+}  # fmt: skip
 
 
 class _Printer(LatexPrinter):

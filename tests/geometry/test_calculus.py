@@ -194,3 +194,17 @@ def test_flux_form_sees_the_checkerboard_where_the_wide_stencil_is_blind():
     wide = d(d(board, "x"), "x") + d(d(board, "y"), "y")
     assert np.abs(wide[inside]).max() < 1e-9
     assert np.abs(d.diffusion(np.ones(grid.shape), board)[inside]).min() > 1.0
+
+
+def test_minimum_of_arrays_tensors_symbols_and_numbers():
+    from sobolev.geometry.calculus.functions import minimum
+
+    assert minimum(2, 1) == 1
+    np.testing.assert_array_equal(minimum(np.array([1.0, 3.0]), 2), [1.0, 2.0])
+    a = torch.tensor([1.0, 3.0], requires_grad=True)
+    for least in (minimum(a, 2), minimum(2, a)):
+        assert least.tolist() == [1.0, 2.0]
+    (slope,) = torch.autograd.grad(minimum(a, 2).sum(), a)
+    assert slope.tolist() == [1.0, 0.0]
+    x = sp.Symbol("x")
+    assert minimum(x, 1) == sp.Min(1, x)
