@@ -54,6 +54,7 @@ problems = Registry(
     "sobolev.problems",
     {
         "black_scholes": f"{_HERE}.problems.black_scholes:BlackScholes",
+        "bounded_wave": f"{_HERE}.problems.bounded_wave:BoundedWave",
         "burgers": f"{_HERE}.problems.burgers:Burgers",
         "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
