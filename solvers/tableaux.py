@@ -14,6 +14,7 @@ Implicit-explicit pairs take u_t = L(u) + N(u) with one tableau for each part:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -144,5 +145,54 @@ IMPLICIT_EXPLICIT: Mapping[str, ImplicitExplicit] = {
              552539513391 / 3454668386233, 3354512671639 / 8306763924573, 4040 / 17871),
         ),
         (82889 / 524892, 0, 15625 / 83664, 69875 / 102672, -2260 / 8211, 1 / 4),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AdditiveRungeKutta:
+    """Implicit-explicit: u' = L u + N(u), L by the implicit tableau and N by the explicit one.
+
+    a, b: explicit, row i of i entries. implicit_a, implicit_b: of the same stages, row i of up to
+    i + 1 entries, so that a stage is implicit in itself alone.
+    """
+
+    order: int
+    a: Rows
+    b: tuple[Fraction, ...]
+    implicit_a: Rows
+    implicit_b: tuple[Fraction, ...]
+
+
+def _additive(
+    order: int, explicit: tuple[tuple[str, ...], ...], implicit: tuple[tuple[str, ...], ...]
+) -> AdditiveRungeKutta:
+    (*a, b), (*implicit_a, implicit_b) = _rows(*explicit), _rows(*implicit)
+    return AdditiveRungeKutta(order, tuple(a), b, tuple(implicit_a), implicit_b)
+
+
+_GAMMA = str(1 - math.sqrt(0.5))
+_REST = str(math.sqrt(0.5))
+_DELTA, _ONE_LESS_DELTA = str(-math.sqrt(0.5)), str(1 + math.sqrt(0.5))
+
+# Ascher, Ruuth & Spiteri, Implicit-explicit Runge-Kutta methods for time-dependent PDEs, Appl.
+# Numer. Math. 25 (1997), sections 2.1, 2.6 and 2.8.
+ADDITIVE: Mapping[str, AdditiveRungeKutta] = {
+    "ARS111": _additive(1, ((), ("1",), ("1", "0")), ((), ("0", "1"), ("0", "1"))),
+    "ARS222": _additive(
+        2,
+        ((), (_GAMMA,), (_DELTA, _ONE_LESS_DELTA), (_DELTA, _ONE_LESS_DELTA, "0")),
+        ((), ("0", _GAMMA), ("0", _REST, _GAMMA), ("0", _REST, _GAMMA)),
+    ),
+    "ARS443": _additive(
+        3,
+        (
+            (), ("1/2",), ("11/18", "1/18"), ("5/6", "-5/6", "1/2"), ("1/4", "7/4", "3/4", "-7/4"),
+            ("1/4", "7/4", "3/4", "-7/4", "0"),
+        ),
+        (
+            (), ("0", "1/2"), ("0", "1/6", "1/2"), ("0", "-1/2", "1/2", "1/2"),
+            ("0", "3/2", "-3/2", "1/2", "1/2"), ("0", "3/2", "-3/2", "1/2", "1/2"),
+        ),
     ),
 }  # fmt: skip

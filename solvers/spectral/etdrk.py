@@ -14,9 +14,11 @@ import numpy as np
 
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
+from ..kernels import CONTRACT, kernel
 from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
 from .basis import FourierBasis
-from .schemes import SCHEMES, Stepper, Tableau
+from .schemes import EXPONENTIAL as SCHEMES
+from .schemes import Entry, Exponential, highest_phi, phi_functions, phi_nodes
 
 Nonlinear = Callable[[np.ndarray], np.ndarray]
 
@@ -98,7 +100,7 @@ class _March:
     def __init__(
         self,
         basis: FourierBasis,
-        tableau: Tableau,
+        tableau: Exponential,
         linear: np.ndarray,
         nonlinear: Nonlinear,
         mask: np.ndarray,
@@ -256,3 +258,68 @@ def _check(
     if not np.all(np.isfinite(linear)):
         raise InputError("expected a finite linear symbol, got NaN or infinity in it")
     return u0, times, linear
+
+
+class Stepper:
+    """One scheme with one step size on one linear symbol: its coefficients, ready to be used.
+
+    linear: (rows, modes) with one row for all samples or one for each; mask: (modes,) bool, the
+    modes in which the nonlinear term acts; nonlinear: maps u_hat (batch, modes) to the same.
+    """
+
+    def __init__(
+        self,
+        tableau: Exponential,
+        linear: np.ndarray,
+        h: float,
+        mask: np.ndarray,
+        nonlinear: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.h = h
+        self.nonlinear = nonlinear
+        self._z = h * linear
+        self._phi = {
+            c: phi_functions(c * self._z, highest_phi(tableau, c)) for c in phi_nodes(tableau)
+        }
+        scale = h * mask
+        self._rows = [
+            self._row(c, entries, scale) for c, entries in zip(tableau.c, tableau.a, strict=True)
+        ]
+        self._last = self._row(1.0, tableau.b, scale)
+        del self._phi, self._z
+
+    def _row(
+        self, c: float, entries: tuple[Entry, ...], scale: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """exp(c z), the coefficients that are not zero, and of which stages they are."""
+        which = [j for j, entry in enumerate(entries) if entry]
+        decay = self._phi[c][0]
+        coefficients = np.empty((len(which), *decay.shape), dtype=decay.dtype)
+        for place, j in enumerate(which):
+            total = sum(weight * self._phi[node][k] for weight, k, node in entries[j])
+            coefficients[place] = scale * total
+        return decay, coefficients, np.array(which, dtype=np.int64)
+
+    def step(self, u_hat: np.ndarray, stage: np.ndarray, out: np.ndarray) -> None:
+        """out = u_hat one step later, all (batch, modes); stage is scratch."""
+        slopes = [self.nonlinear(u_hat)]
+        for decay, coefficients, which in self._rows[1:]:
+            _combine(decay, u_hat, coefficients, tuple(slopes[j] for j in which), stage)
+            slopes.append(self.nonlinear(stage))
+        decay, coefficients, which = self._last
+        _combine(decay, u_hat, coefficients, tuple(slopes[j] for j in which), out)
+
+
+@kernel(CONTRACT)
+def _combine(decay, u, coefficients, slopes, out):
+    """out = decay u + sum_s coefficients[s] slopes[s]; one row of coefficients serves all rows."""
+    batch, modes = u.shape
+    for b in range(batch):
+        row = b if decay.shape[0] > 1 else 0
+        factor, source, target = decay[row], u[b], out[b]
+        for k in range(modes):
+            target[k] = factor[k] * source[k]
+        for s in range(len(slopes)):
+            factor, source = coefficients[s, row], slopes[s][b]
+            for k in range(modes):
+                target[k] += factor[k] * source[k]

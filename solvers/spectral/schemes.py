@@ -1,10 +1,15 @@
-"""Exponential time differencing Runge-Kutta: u_t = L u + N(u), L diagonal in Fourier space.
+"""Schemes for u_t = L u + N(u), L diagonal in Fourier space, as tableaux for one engine.
 
-A scheme is a tableau whose entries are sums of weight * phi_k(c h L); one engine runs them all.
+Whatever a scheme does with L, each of its stages is, with z = h L,
 
-    phi_0(z) = exp(z),   phi_k(z) = (phi_(k-1)(z) - 1 / (k-1)!) / z
-    U_i = exp(c_i h L) u + h sum_j a_ij(h L) N(U_j)
-    u  <- exp(h L) u + h sum_i b_i(h L) N(U_i)
+    U_i = D_i(z) u + h sum_j A_ij(z) N(U_j),   u  <- D(z) u + h sum_i B_i(z) N(U_i)
+
+An exponential scheme has D_i = exp(c_i z) and sums of weight * phi_k(c z) in A and B,
+
+    phi_0(z) = exp(z),   phi_k(z) = (phi_(k-1)(z) - 1 / (k-1)!) / z,
+
+and where only phi_0 stands in them it is an integrating factor with a Runge-Kutta method
+(Lawson 1967). Explicit and additive (implicit-explicit) Runge-Kutta methods have rational D and A.
 
 Cox & Matthews, Exponential time differencing for stiff systems, J. Comput. Phys. 176 (2002);
 Kassam & Trefethen, Fourth-order time-stepping for stiff PDEs, SIAM J. Sci. Comput. 26 (2005).
@@ -13,12 +18,12 @@ Kassam & Trefethen, Fourth-order time-stepping for stiff PDEs, SIAM J. Sci. Comp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels import CONTRACT, kernel
+from ..tableaux import ADDITIVE, RUNGE_KUTTA, AdditiveRungeKutta, RungeKutta
 
 CONTOUR_POINTS = 24
 CONTOUR_BELOW = 2.0  # beyond it the recursion for phi loses no digits that matter
@@ -28,8 +33,8 @@ Entry = tuple[tuple[float, int, float], ...]
 
 
 @dataclass(frozen=True)
-class Tableau:
-    """An explicit scheme of `order`: nodes c, stages a (lower triangle), weights b."""
+class Exponential:
+    """A scheme of `order`: nodes c, stages a (lower triangle), weights b."""
 
     order: int
     c: tuple[float, ...]
@@ -37,12 +42,12 @@ class Tableau:
     b: tuple[Entry, ...]
 
 
-SCHEMES: Mapping[str, Tableau] = {
-    "ETDRK1": Tableau(1, (0.0,), ((),), (((1, 1, 1),),)),
-    "ETDRK2": Tableau(  # Cox & Matthews, equation 22
+EXPONENTIAL: Mapping[str, Exponential] = {
+    "ETDRK1": Exponential(1, (0.0,), ((),), (((1, 1, 1),),)),
+    "ETDRK2": Exponential(  # Cox & Matthews, equation 22
         2, (0.0, 1.0), ((), (((1, 1, 1),),)), (((1, 1, 1), (-1, 2, 1)), ((1, 2, 1),))
     ),
-    "ETDRK3": Tableau(  # equations 23-25
+    "ETDRK3": Exponential(  # equations 23-25
         3,
         (0.0, 0.5, 1.0),
         ((), (((0.5, 1, 0.5),),), (((-1, 1, 1),), ((2, 1, 1),))),
@@ -52,7 +57,7 @@ SCHEMES: Mapping[str, Tableau] = {
             ((-1, 2, 1), (4, 3, 1)),
         ),
     ),
-    "ETDRK4": Tableau(  # equations 26-29; a_41 = phi_1(z/2) (exp(z/2) - 1) / 2 written as a sum
+    "ETDRK4": Exponential(  # equations 26-29; a_41 = phi_1(z/2) (exp(z/2) - 1) / 2 written as a sum
         4,
         (0.0, 0.5, 0.5, 1.0),
         (
@@ -69,6 +74,85 @@ SCHEMES: Mapping[str, Tableau] = {
         ),
     ),
 }
+
+
+def _lawson(method: RungeKutta) -> Exponential:
+    """The integrating factor: slopes decay from their own node to that of the stage."""
+    c = tuple(float(sum(row)) for row in method.a)
+
+    def row(weights: tuple, node: float) -> tuple[Entry, ...]:
+        return tuple(
+            ((float(weight), 0, node - c[j]),) if weight else () for j, weight in enumerate(weights)
+        )
+
+    stages = tuple(row(weights, node) for weights, node in zip(method.a, c, strict=True))
+    return Exponential(method.order, c, stages, row(method.b, 1.0))
+
+
+def _explicit(method: RungeKutta) -> AdditiveRungeKutta:
+    """With L taken like N."""
+    return AdditiveRungeKutta(method.order, method.a, method.b, method.a, method.b)
+
+
+Scheme = Exponential | AdditiveRungeKutta
+
+SCHEMES: Mapping[str, Scheme] = {
+    **EXPONENTIAL,
+    "IFRK2": _lawson(RUNGE_KUTTA["heun"]),
+    "IFRK4": _lawson(RUNGE_KUTTA["rk4"]),
+    **ADDITIVE,
+    **{name: _explicit(method) for name, method in RUNGE_KUTTA.items()},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage, or the step: D, and the entries of A or B that are not zero, by stage."""
+
+    node: float
+    decay: np.ndarray
+    slopes: Mapping[int, np.ndarray]
+
+
+def rows(scheme: Scheme, z: np.ndarray) -> list[Row]:
+    """Stages of a scheme, then its step, for z = h L of any shape; not yet times h."""
+    found = _exponential(scheme, z) if isinstance(scheme, Exponential) else _additive(scheme, z)
+    return found
+
+
+def _exponential(scheme: Exponential, z: np.ndarray) -> list[Row]:
+    phi = {c: phi_functions(c * z, highest_phi(scheme, c)) for c in phi_nodes(scheme)}
+    result = []
+    for c, entries in zip((*scheme.c, 1.0), (*scheme.a, scheme.b), strict=True):
+        slopes = {
+            j: sum(weight * phi[node][k] for weight, k, node in entry)
+            for j, entry in enumerate(entries)
+            if entry
+        }
+        result.append(Row(c, phi[c][0], slopes))
+    return result
+
+
+def _additive(scheme: AdditiveRungeKutta, z: np.ndarray) -> list[Row]:
+    """Stages solved for U_i, which L being diagonal allows, and put into each other."""
+    result: list[Row] = []
+    tables = zip((*scheme.a, scheme.b), (*scheme.implicit_a, scheme.implicit_b), strict=True)
+    for i, (explicit, implicit) in enumerate(tables):
+        decay, slopes = np.ones_like(z), {}
+        for j, weight in enumerate(explicit):
+            if weight:
+                slopes[j] = np.full_like(z, float(weight))
+        for j, weight in enumerate(implicit[:i]):
+            if weight:
+                share = float(weight) * z
+                decay = decay + share * result[j].decay
+                for k, slope in result[j].slopes.items():
+                    slopes[k] = slopes.get(k, 0.0) + share * slope
+        diagonal = float(implicit[i]) if i < len(implicit) else 0.0
+        solved = 1 / (1 - diagonal * z)
+        node = float(sum(explicit))
+        result.append(Row(node, decay * solved, {k: s * solved for k, s in slopes.items()}))
+    return result
 
 
 def phi_functions(z: np.ndarray, highest: int) -> list[np.ndarray]:
@@ -100,74 +184,13 @@ def phi_functions(z: np.ndarray, highest: int) -> list[np.ndarray]:
     return result
 
 
-class Stepper:
-    """One scheme with one step size on one linear symbol: its coefficients, ready to be used.
-
-    linear: (rows, modes) with one row for all samples or one for each; mask: (modes,) bool, the
-    modes in which the nonlinear term acts; nonlinear: maps u_hat (batch, modes) to the same.
-    """
-
-    def __init__(
-        self,
-        tableau: Tableau,
-        linear: np.ndarray,
-        h: float,
-        mask: np.ndarray,
-        nonlinear: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        self.h = h
-        self.nonlinear = nonlinear
-        self._z = h * linear
-        self._phi = {c: phi_functions(c * self._z, _highest(tableau, c)) for c in _nodes(tableau)}
-        scale = h * mask
-        self._rows = [
-            self._row(c, entries, scale) for c, entries in zip(tableau.c, tableau.a, strict=True)
-        ]
-        self._last = self._row(1.0, tableau.b, scale)
-        del self._phi, self._z
-
-    def _row(
-        self, c: float, entries: tuple[Entry, ...], scale: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """exp(c z), the coefficients that are not zero, and of which stages they are."""
-        which = [j for j, entry in enumerate(entries) if entry]
-        decay = self._phi[c][0]
-        coefficients = np.empty((len(which), *decay.shape), dtype=decay.dtype)
-        for place, j in enumerate(which):
-            total = sum(weight * self._phi[node][k] for weight, k, node in entries[j])
-            coefficients[place] = scale * total
-        return decay, coefficients, np.array(which, dtype=np.int64)
-
-    def step(self, u_hat: np.ndarray, stage: np.ndarray, out: np.ndarray) -> None:
-        """out = u_hat one step later, all (batch, modes); stage is scratch."""
-        slopes = [self.nonlinear(u_hat)]
-        for decay, coefficients, which in self._rows[1:]:
-            _combine(decay, u_hat, coefficients, tuple(slopes[j] for j in which), stage)
-            slopes.append(self.nonlinear(stage))
-        decay, coefficients, which = self._last
-        _combine(decay, u_hat, coefficients, tuple(slopes[j] for j in which), out)
-
-
-def _nodes(tableau: Tableau) -> set[float]:
+def phi_nodes(tableau: Exponential) -> set[float]:
+    """Factors c of the arguments of phi."""
     entries = [entry for row in (*tableau.a, tableau.b) for entry in row]
     return {1.0, *tableau.c, *(float(c) for entry in entries for _, _, c in entry)}
 
 
-def _highest(tableau: Tableau, node: float) -> int:
+def highest_phi(tableau: Exponential, node: float) -> int:
+    """The largest k of phi_k(node z)."""
     entries = [entry for row in (*tableau.a, tableau.b) for entry in row]
     return max((k for entry in entries for _, k, c in entry if c == node), default=0)
-
-
-@kernel(CONTRACT)
-def _combine(decay, u, coefficients, slopes, out):
-    """out = decay u + sum_s coefficients[s] slopes[s]; one row of coefficients serves all rows."""
-    batch, modes = u.shape
-    for b in range(batch):
-        row = b if decay.shape[0] > 1 else 0
-        factor, source, target = decay[row], u[b], out[b]
-        for k in range(modes):
-            target[k] = factor[k] * source[k]
-        for s in range(len(slopes)):
-            factor, source = coefficients[s, row], slopes[s][b]
-            for k in range(modes):
-                target[k] += factor[k] * source[k]

@@ -7,7 +7,7 @@ from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
 from sobolev.solvers.spectral import FourierBasis
 from sobolev.solvers.spectral.etdrk import integrate
-from sobolev.solvers.spectral.schemes import SCHEMES
+from sobolev.solvers.spectral.schemes import EXPONENTIAL as SCHEMES
 
 
 def line(n, left=-1.0, right=1.0):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import sympy
 
-from sobolev.solvers.spectral.schemes import SCHEMES, phi_functions
+from sobolev.solvers.spectral.schemes import EXPONENTIAL as SCHEMES
+from sobolev.solvers.spectral.schemes import phi_functions
 
 
 def exact_phi(k, z):

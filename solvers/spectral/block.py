@@ -1,0 +1,304 @@
+"""A block of samples, laid out for the engine: `Layout` of all blocks of a run, and `Block`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .equation import Entries, Resolved, SpectralEquation
+from .fft import LANES, plan
+from .march import Products, Scheme, Space, Symbols, Work, march
+from .modes import Modes
+from .schemes import Scheme as Tableau
+from .schemes import rows
+from .source import Pointwise
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all samples of a run share, checked. Arrays begin with (batch or 1,)."""
+
+    equation: SpectralEquation
+    modes: Modes
+    resolved: Resolved
+    tableau: Tableau
+    pointwise: Pointwise
+    u0: np.ndarray
+    """(batch, components, *grid.shape)"""
+    times: np.ndarray
+    parameters: np.ndarray
+    """(parameters, batch)"""
+    given: np.ndarray
+    """(coefficients, batch or 1, points)"""
+    sources: np.ndarray
+    """(batch or 1, fields, modes)"""
+    dtype: np.dtype
+
+    @cached_property
+    def paired(self) -> bool:
+        """Whether the functions of one group make pairs."""
+        r = self.resolved
+        return self.equation.complex_valued or (r.count_in % 2 == 0 and r.count_out % 2 == 0)
+
+    @property
+    def pairs(self) -> int:
+        """Complex transforms of a group, or of two."""
+        r = self.resolved
+        most = max(r.count_in, r.count_out, 1)
+        return most if not self.paired or self.equation.complex_valued else most // 2
+
+
+class Block:
+    """Samples `which` of a job, at most two groups of lanes."""
+
+    def __init__(self, job: Job, which: np.ndarray) -> None:
+        self.job, self.which = job, which
+        self.groups = 2 if not job.paired and len(which) > 1 else 1
+        self.lanes = -(-len(which) // self.groups)
+        # A seat without a sample of its own repeats the last one, so that it does no harm.
+        self.seats = np.minimum(np.arange(self.groups * self.lanes), len(which) - 1)
+        self.samples = which[self.seats].reshape(self.groups, self.lanes)
+        self.one = self.lanes == 1
+        modes, fields = job.modes, len(job.equation.fields)
+        self.shape = (
+            2,
+            self.groups * fields,
+            *((1, modes.size) if self.one else (modes.size, self.lanes)),
+        )
+        self.schemes: dict[float, Scheme] = {}
+
+    # --- layout ----------------------------------------------------------------------------------
+
+    def _laid(self, array: np.ndarray, group: int) -> np.ndarray:
+        """(batch or 1, modes) to (rows, columns or 1) of a group."""
+        if self.one:
+            return array[self.samples[group, 0] if len(array) > 1 else 0][None]
+        if len(array) == 1:
+            return array[0][:, None]
+        return array[self.samples[group]].T
+
+    def _parts(self, array: np.ndarray) -> np.ndarray:
+        """Real and imaginary parts apart, in the precision of the run."""
+        return np.stack([array.real, array.imag]).astype(self.job.dtype)
+
+    def _per_group(self, entries: Entries, targets: int, sources: int) -> Symbols:
+        index, values = [], []
+        for group in range(self.groups):
+            for target, source, symbol in entries:
+                index.append((group * targets + target, group * sources + source))
+                values.append(self._laid(symbol, group))
+        rows_, columns = self.shape[2], max((value.shape[1] for value in values), default=1)
+        stacked = np.zeros((len(values), 2, rows_, columns), dtype=self.job.dtype)
+        for e, value in enumerate(values):
+            stacked[e] = self._parts(value)
+        return Symbols(np.array(index, dtype=np.int64).reshape(-1, 2), stacked)
+
+    @cached_property
+    def symbols(self) -> tuple[Symbols, Symbols, Symbols, np.ndarray]:
+        job, fields = self.job, len(self.job.equation.fields)
+        r = job.resolved
+        # The forward transform is not scaled: the symbols behind it are.
+        scale = 1 / math.prod(job.modes.points)
+        outputs = tuple((i, j, symbol * scale) for i, j, symbol in r.outputs)
+        added = [
+            [self._laid(job.sources[:, f], group) for f in range(fields)]
+            for group in range(self.groups)
+        ]
+        sources = self._parts(np.array(added))
+        return (
+            self._per_group(r.inputs, r.count_in, fields),
+            self._per_group(outputs, fields, r.count_out),
+            self._per_group(r.coupling, fields, fields),
+            np.ascontiguousarray(sources.reshape(2, -1, *sources.shape[3:])),
+        )
+
+    @cached_property
+    def space(self) -> Space:
+        modes = self.job.modes
+        full, points, ndim = modes.full, modes.points, modes.grid.ndim
+        sizes = [
+            (math.prod(points[:a]), full[a], math.prod(full[a + 1 :]), points[a])
+            for a in range(ndim)
+        ]
+        plans = [plan(n, self.job.dtype) for n in points] + [plan(1, self.job.dtype)] * (3 - ndim)
+        grid = np.meshgrid(*[m.ravel() for m in modes.numbers], indexing="ij")
+        spots = [
+            np.ravel_multi_index([sign * m % c for m, c in zip(grid, full, strict=True)], full)
+            for sign in (1, -1)
+        ]
+        return Space(
+            np.array(sizes, dtype=np.int64),
+            tuple(p.radices for p in plans),
+            tuple(p.twiddles for p in plans),
+            np.stack([spot.ravel() for spot in spots], axis=1),
+            math.prod(full),
+            self.lanes,
+            self.job.equation.complex_valued,
+        )
+
+    @cached_property
+    def products(self) -> Products:
+        job, r = self.job, self.job.resolved
+        points = math.prod(job.modes.points)
+        parameters = job.parameters[:, self.samples.ravel()].astype(job.dtype)
+        alike = self.one or bool(np.all(parameters == parameters[:, :1]))
+        if alike:
+            parameters = parameters[:, :: self.lanes]
+        given = np.empty((len(job.given), self.groups, points, self.lanes), dtype=job.dtype)
+        for m, values in enumerate(job.given):
+            for group in range(self.groups):
+                rows_ = values if len(values) == 1 else values[self.samples[group]]
+                given[m, group] = rows_.T
+        places_in, pairs_in = self._pairs(r.count_in)
+        places_out, pairs_out = self._pairs(r.count_out)
+        return Products(
+            given.reshape(len(given), self.groups, points * self.lanes),
+            np.ascontiguousarray(parameters),
+            points * self.lanes if alike else points,
+            1 if alike else self.lanes,
+            places_in, places_out, pairs_in, pairs_out,
+        )  # fmt: skip
+
+    def _pairs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each function of each group stands on points, and the slots of the pairs.
+
+        Data on points are (2, pairs, points, lanes).
+        """
+        size = math.prod(self.job.modes.points) * self.lanes
+        other = self.job.pairs * size  # where the imaginary parts begin
+        if self.job.equation.complex_valued:
+            places = [[i // 2 * size + i % 2 * other for i in range(2 * count)]]
+            pairs = [(i, i) for i in range(count)]
+        elif self.groups == 2:
+            places = [[g * other + i * size for i in range(count)] for g in range(2)]
+            pairs = [(i, count + i) for i in range(count)]
+        else:
+            places = [[i // 2 * size + i % 2 * other for i in range(count)]]
+            # An odd one is paired with a slot that stays empty.
+            pairs = [(i, i + 1) for i in range(0, count, 2)]
+        return (
+            np.array(places, dtype=np.int64).reshape(self.groups, -1),
+            np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        )
+
+    @cached_property
+    def work(self) -> Work:
+        job, modes = self.job, self.job.modes
+        ndim, dtype = modes.grid.ndim, job.dtype
+        sizes = [math.prod(modes.points[:a]) * math.prod(modes.full[a:]) for a in range(ndim + 1)]
+        stages = [np.zeros((2, job.pairs * size * self.lanes), dtype) for size in sizes]
+        stages += [np.zeros((2, 1), dtype)] * (3 - ndim)
+        r, longest = job.resolved, max(modes.points)
+
+        def slots(count: int) -> np.ndarray:
+            count = self.groups * count
+            odd = self.groups == 1 and not job.equation.complex_valued
+            return np.zeros((2, count + count % 2 if odd else count, *self.shape[2:]), dtype)
+
+        return Work(
+            tuple(stages),
+            np.zeros((4, longest * LANES), dtype),
+            np.zeros((2, LANES), np.int64),
+            slots(r.count_in),
+            slots(r.count_out),
+        )
+
+    # --- the scheme ------------------------------------------------------------------------------
+
+    def scheme(self, h: float) -> Scheme:
+        """Coefficients of one step size; those of the last few are kept."""
+        if h not in self.schemes:
+            if len(self.schemes) > 3:
+                self.schemes.clear()
+            self.schemes[h] = self._scheme(h)
+        return self.schemes[h]
+
+    def _scheme(self, h: float) -> Scheme:
+        job = self.job
+        linear = job.resolved.linear
+        mine = linear if len(linear) == 1 else linear[self.which]
+        found = rows(job.tableau, h * mine)
+        needed = sorted({j for row in found for j in row.slopes})
+        stages = [found[j] for j in needed] or [found[0]]
+        numbers = {j: place for place, j in enumerate(needed)}
+        real = not np.iscomplexobj(linear)
+
+        def laid(array: np.ndarray) -> np.ndarray:
+            if len(linear) > 1:
+                array = array[self.seats].reshape(self.groups, self.lanes, *array.shape[1:])
+                array = array.transpose(0, 2, 1, 3) if self.one else array.transpose(0, 2, 3, 1)
+            elif self.one:
+                array = np.repeat(array[:, :, None], self.groups, axis=0)
+            else:
+                array = np.repeat(array[..., None], self.groups, axis=0)
+            array = array.reshape(-1, *array.shape[2:])
+            return array.real[None].astype(job.dtype) if real else self._parts(array)
+
+        slopes, plan_rows = [], []
+        following = [*stages[1:], found[-1]]
+        for row in following:
+            plan_rows.append([len(slopes), len(row.slopes), *(numbers[j] for j in row.slopes)])
+            slopes += [laid(h * slope) for slope in row.slopes.values()]
+        width = max(map(len, plan_rows))
+        shape = laid(found[-1].decay).shape
+        return Scheme(
+            np.array([row + [0] * (width - len(row)) for row in plan_rows], dtype=np.int64),
+            np.ascontiguousarray([laid(row.decay) for row in following]),
+            np.ascontiguousarray(slopes).reshape(-1, *shape).astype(job.dtype),
+            np.array([row.node for row in stages]),
+            h,
+        )
+
+    # --- frames ----------------------------------------------------------------------------------
+
+    def frames(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Frames (samples, frames, components, *grid) with counts[i] steps in interval i, and
+        times of death: nan for those that live. Frames from then on are nan.
+        """
+        job = self.job
+        u0 = job.u0[self.which]
+        frames = np.empty((len(u0), len(job.times), *u0.shape[1:]), dtype=job.dtype)
+        frames[:, 0] = u0
+        died = np.full(self.groups * self.lanes, np.nan)
+        u = self.load(u0)
+        spare = np.empty_like(u)
+        slopes = np.zeros((1, 1, 1, 1, 1), u.dtype)
+        for i, interval in enumerate(np.diff(job.times)):
+            scheme = self.scheme(interval / counts[i])
+            if len(slopes) != len(scheme.nodes) or slopes.shape[1:] != u.shape:
+                slopes = np.zeros((len(scheme.nodes), *u.shape), u.dtype)
+            march(
+                counts[i], job.times[i], scheme, u, spare, slopes, np.zeros(len(died), u.dtype),
+                died, *self.symbols, self.space, self.work, self.products, job.pointwise,
+            )  # fmt: skip
+            gone = ~np.isnan(died[: len(u0)])
+            frames[:, i + 1] = self.unload(u)
+            frames[gone, i + 1 :] = np.nan
+            if gone.all():
+                break
+        return frames, died[: len(u0)]
+
+    def load(self, u0: np.ndarray) -> np.ndarray:
+        """The state of fields (samples, components, *grid)."""
+        modes = self.job.modes
+        if self.job.equation.complex_valued:
+            u0 = u0[:, 0::2] + 1j * u0[:, 1::2]
+        u_hat = modes.forward(u0).reshape(*u0.shape[:2], modes.size)[self.seats]
+        u_hat = u_hat.reshape(self.groups, self.lanes, *u_hat.shape[1:])
+        u_hat = u_hat.transpose(0, 2, 1, 3) if self.one else u_hat.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(self._parts(u_hat).reshape(self.shape))
+
+    def unload(self, u: np.ndarray) -> np.ndarray:
+        """The way back."""
+        modes, fields = self.job.modes, len(self.job.equation.fields)
+        u_hat = (u[0] + 1j * u[1]).reshape(self.groups, fields, *u.shape[2:])
+        u_hat = u_hat.transpose(0, 2, 1, 3) if self.one else u_hat.transpose(0, 3, 1, 2)
+        u_hat = u_hat.reshape(-1, fields, *modes.shape)[: len(self.which)]
+        result = modes.inverse(u_hat)
+        if not self.job.equation.complex_valued:
+            return result
+        parts = np.stack([result.real, result.imag], axis=2)
+        return parts.reshape(len(parts), -1, *result.shape[2:])

@@ -1,0 +1,342 @@
+"""Complex Fourier transforms of many lines at once, in vector lanes, inside compiled code.
+
+A block of lines is copied into scratch that stays in cache, as (points, lanes) with real and
+imaginary parts apart, and goes through the passes of Stockham's self-sorting algorithm (Van Loan,
+Computational Frameworks for the FFT, 1992, section 1.7). Every pass runs along the lanes, so that
+it is vector code for any length. The inverse is the same with the two parts exchanged.
+
+Modes beyond those kept are neither read nor computed: lines hold the waves 0..K, -K..-1 on one
+side, and all points on the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..kernels import kernel
+from .vectors import Real, element, for_vectors, load, store
+
+LANES = 8  # lines transformed together; a literal in the copies, so that they are unrolled
+# Cost of a pass, relative: one of 8 costs less than one of 4 and one of 2.
+COST = {8: 1.1, 4: 0.8, 5: 1.3, 3: 0.8, 2: 0.6}
+
+
+class Plan(NamedTuple):
+    """Passes of one length: their radices, and twiddle factors one pass after another."""
+
+    radices: np.ndarray
+    twiddles: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def plan(n: int, dtype: np.dtype) -> Plan:
+    """Of a length without other prime factors than 2, 3 and 5."""
+    radices = _radices(n)
+    parts, rest = [np.zeros(0)], n
+    for r in radices or ():
+        p = np.arange(rest // r)[:, None]
+        w = np.exp(-2j * np.pi * p * np.arange(1, r) / rest)
+        parts.append(np.stack([w.real, w.imag], axis=-1).ravel())
+        rest //= r
+    return Plan(np.array(radices, dtype=np.int64), np.concatenate(parts).astype(dtype))
+
+
+def good_length(least: int) -> int:
+    """The cheapest length to transform of those from `least` on.
+
+    >>> [good_length(n) for n in (1, 7, 61, 127, 383)]
+    [1, 8, 64, 128, 384]
+    """
+
+    def cost(n: int) -> float:
+        radices = _radices(n)
+        return math.inf if radices is None else n * (1.5 + sum(COST[r] for r in radices))
+
+    return min(range(least, 2 * least + 1), key=cost)
+
+
+@lru_cache(maxsize=4096)
+def _radices(n: int) -> tuple[int, ...] | None:
+    """Factors of n for the passes, or None where n has other prime factors."""
+    found = []
+    for r in (5, 3):
+        while n % r == 0:
+            found.append(r)
+            n //= r
+    twos = n.bit_length() - 1
+    if n != 1 << twos:
+        return None
+    if twos == 1:
+        return (*found, 2)
+    # As many eights as leave a power of four.
+    eights = next((e for e in range(twos // 3, -1, -1) if (twos - 3 * e) % 2 == 0), 0)
+    return (*found, *[8] * eights, *[4] * ((twos - 3 * eights) // 2))
+
+
+# --- one butterfly, written as vector instructions ------------------------------------------------
+
+
+Complex = tuple[Real, Real]
+
+
+def _add(a: Complex, b: Complex) -> Complex:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _sub(a: Complex, b: Complex) -> Complex:
+    return a[0] - b[0], a[1] - b[1]
+
+
+def _add_minus_i(a: Complex, b: Complex) -> Complex:
+    """a - i b"""
+    return a[0] + b[1], a[1] - b[0]
+
+
+def _add_i(a: Complex, b: Complex) -> Complex:
+    """a + i b"""
+    return a[0] - b[1], a[1] + b[0]
+
+
+def _scaled(a: Complex, factor: float) -> Complex:
+    return a[0].times(factor), a[1].times(factor)
+
+
+def _dft2(x: list[Complex]) -> list[Complex]:
+    return [_add(x[0], x[1]), _sub(x[0], x[1])]
+
+
+def _dft4(x: list[Complex]) -> list[Complex]:
+    even, odd = _dft2([x[0], x[2]]), _dft2([x[1], x[3]])
+    return [
+        _add(even[0], odd[0]),
+        _add_minus_i(even[1], odd[1]),
+        _sub(even[0], odd[0]),
+        _add_i(even[1], odd[1]),
+    ]
+
+
+def _dft8(x: list[Complex]) -> list[Complex]:
+    even, odd = _dft4(x[0::2]), _dft4(x[1::2])
+    root = math.sqrt(0.5)
+    # exp(-i pi/4) z = root (z - i z), exp(-3 i pi/4) z = -root (z + i z)
+    first = _scaled(_add_minus_i(odd[1], odd[1]), root)
+    third = _scaled(_add_i(odd[3], odd[3]), root)
+    return [
+        _add(even[0], odd[0]),
+        _add(even[1], first),
+        _add_minus_i(even[2], odd[2]),
+        _sub(even[3], third),
+        _sub(even[0], odd[0]),
+        _sub(even[1], first),
+        _add_i(even[2], odd[2]),
+        _add(even[3], third),
+    ]
+
+
+def _dft_odd(x: list[Complex]) -> list[Complex]:
+    """An odd prime r: sums and differences of x_j and x_(r-j), with cosines and sines."""
+    r = len(x)
+    half = range(1, r // 2 + 1)
+    sums = {j: _add(x[j], x[r - j]) for j in half}
+    differences = {j: _sub(x[j], x[r - j]) for j in half}
+    total = x[0]
+    for j in half:
+        total = _add(total, sums[j])
+    result = {0: total}
+    for k in half:
+        even, odd = x[0], None
+        for j in half:
+            angle = 2 * math.pi * j * k / r
+            even = _add(even, _scaled(sums[j], math.cos(angle)))
+            part = _scaled(differences[j], math.sin(angle))
+            odd = part if odd is None else _add(odd, part)
+        assert odd is not None
+        result[k], result[r - k] = _add_minus_i(even, odd), _add_i(even, odd)
+    return [result[k] for k in range(r)]
+
+
+DFT: dict[int, Callable[[list[Complex]], list[Complex]]] = {
+    2: _dft2, 3: _dft_odd, 4: _dft4, 5: _dft_odd, 8: _dft8,
+}  # fmt: skip
+
+
+@intrinsic(prefer_literal=True)
+def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
+    """y[o + k so + q] = w_k DFT_k of x[i + j si + q] over j, for q = 0..count-1; w from w[t] on."""
+    radix = r.literal_value
+    signature = types.void(r, xr, xi, yr, yi, i, si, o, so, count, w, t)
+
+    def codegen(context, builder, signature, arguments):
+        number = signature.args[1].dtype
+        kind, size = context.get_value_type(number), number.bitwidth // 8
+        xr, xi, yr, yi, factors = [
+            context.make_array(signature.args[k])(context, builder, arguments[k]).data
+            for k in (1, 2, 3, 4, 10)
+        ]
+        i, si, o, so, count, _, t = arguments[5:]
+
+        def at(start, stride, k):
+            return builder.add(start, builder.mul(stride, ir.Constant(i.type, k)))
+
+        one = ir.Constant(i.type, 1)
+        twiddles = [
+            builder.load(builder.gep(factors, [at(t, one, k)])) for k in range(2 * radix - 2)
+        ]
+
+        def spread(value, vector):
+            if vector is None:
+                return Real(builder, value)
+            nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+            single = builder.insert_element(nothing, value, ir.Constant(index, 0))
+            zeros = ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
+            return Real(builder, builder.shuffle_vector(single, nothing, zeros))
+
+        def butterfly(q, vector):
+            def get(array, k):
+                place = builder.add(at(i, si, k), q)
+                return load(builder, element(builder, array, place, vector), size)
+
+            x = [(get(xr, k), get(xi, k)) for k in range(radix)]
+            for k, (re, im) in enumerate(DFT[radix](x)):
+                if k:
+                    c, s = (spread(value, vector) for value in twiddles[2 * k - 2 : 2 * k])
+                    re, im = re * c - im * s, re * s + im * c
+                place = builder.add(at(o, so, k), q)
+                store(builder, re, element(builder, yr, place, vector), size)
+                store(builder, im, element(builder, yi, place, vector), size)
+
+        for_vectors(builder, count, kind, size, butterfly)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@kernel()
+def transform(xr, xi, yr, yi, lanes, n, radices, twiddles):
+    """Forward transform of `lanes` lines of n points, (n, lanes) in x; True if it ends in y."""
+    rest, stride, t, swapped = n, lanes, 0, False
+    for r in radices:
+        rest //= r
+        jump = rest * stride
+        for p in range(rest):
+            i, o = p * stride, r * p * stride
+            if r == 8:
+                _butterflies(8, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            elif r == 4:
+                _butterflies(4, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            elif r == 5:
+                _butterflies(5, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            elif r == 3:
+                _butterflies(3, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            else:
+                _butterflies(2, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            t += 2 * (r - 1)
+        stride *= r
+        xr, xi, yr, yi = yr, yi, xr, xi
+        swapped = not swapped
+    return swapped
+
+
+# --- lines of an array ----------------------------------------------------------------------------
+
+
+@kernel()
+def _copy_row(target, t, source, s):
+    for lane in range(LANES):
+        target[t + lane] = source[s + lane]
+
+
+@kernel()
+def _gather(lines, places, step, row, source, count, lanes):
+    """lines[row + j, lane] = source[places[lane] + j step] for j = 0..count-1."""
+    together = lanes == LANES and places[LANES - 1] - places[0] == LANES - 1
+    if together:
+        for j in range(count):
+            _copy_row(lines, (row + j) * LANES, source, places[0] + j * step)
+    else:
+        for lane in range(lanes):
+            start = places[lane]
+            for j in range(count):
+                lines[(row + j) * lanes + lane] = source[start + j * step]
+
+
+@kernel()
+def _scatter(lines, places, step, row, target, count, lanes):
+    """target[places[lane] + j step] = lines[row + j, lane]"""
+    together = lanes == LANES and places[LANES - 1] - places[0] == LANES - 1
+    if together:
+        for j in range(count):
+            _copy_row(target, places[0] + j * step, lines, (row + j) * LANES)
+    else:
+        for lane in range(lanes):
+            start = places[lane]
+            for j in range(count):
+                target[start + j * step] = lines[(row + j) * lanes + lane]
+
+
+@kernel()
+def _place(places, first, lanes, count, inner):
+    """Where lines start in an array (outer, count, inner)."""
+    for lane in range(lanes):
+        line = first + lane
+        places[lane] = line // inner * (count * inner) + line % inner
+
+
+@kernel()
+def transform_lines(
+    source, target, outer, kept, inner, n, inverse, radices, twiddles, scratch, places
+):
+    """Along the middle axis: source (2, outer, kept, inner) to target (2, outer, n, inner) for
+    the inverse, and back for the forward transform, neither scaled. Waves that are not kept are
+    zero, or not computed. scratch (4, n LANES), places (2, LANES).
+    """
+    # Exchanging the parts turns the forward transform into the inverse.
+    re, im = (1, 0) if inverse else (0, 1)
+    n_in, n_out = (kept, n) if inverse else (n, kept)
+    lines = outer * inner
+    lanes = min(LANES, lines)
+    low = kept // 2 + 1  # waves 0..K
+    for start in range(0, lines, lanes):
+        first = min(start, lines - lanes)  # the last block overlaps the one before
+        _place(places[0], first, lanes, n_in, inner)
+        _place(places[1], first, lanes, n_out, inner)
+        for part in range(2):
+            given = source[re if part == 0 else im]
+            if inverse:
+                _gather(scratch[part], places[0], inner, 0, given, low, lanes)
+                for j in range(low * lanes, (n - kept + low) * lanes):
+                    scratch[part, j] = 0
+                for lane in range(lanes):
+                    places[0, lane] += low * inner
+                _gather(
+                    scratch[part], places[0], inner, n - kept + low, given, kept - low, lanes
+                )  # fmt: skip
+                for lane in range(lanes):
+                    places[0, lane] -= low * inner
+            else:
+                _gather(scratch[part], places[0], inner, 0, given, n, lanes)
+        swapped = transform(
+            scratch[0], scratch[1], scratch[2], scratch[3], lanes, n, radices, twiddles
+        )
+        for part in range(2):
+            lines_out = scratch[part + (2 if swapped else 0)]
+            result = target[re if part == 0 else im]
+            if inverse:
+                _scatter(lines_out, places[1], inner, 0, result, n, lanes)
+            else:
+                _scatter(lines_out, places[1], inner, 0, result, low, lanes)
+                for lane in range(lanes):
+                    places[1, lane] += low * inner
+                _scatter(
+                    lines_out, places[1], inner, n - kept + low, result, kept - low, lanes
+                )  # fmt: skip
+                for lane in range(lanes):
+                    places[1, lane] -= low * inner
