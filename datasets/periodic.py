@@ -1,13 +1,11 @@
-"""Periodic semilinear problems in time, u_t = L u + N(u): all but the equation is written here.
+"""Periodic problems in time, u_t = L u + N(u): all but the equation is written here.
 
-A problem on this base states its residual, its inputs, the Fourier symbol of L and N, and gets
-its solver (ETDRK4), its fidelity knob and its checks of stored trajectories.
+A problem on this base states its residual and its inputs, and gets its solver (Fourier series
+and ETDRK4), its fidelity knob and its checks of stored trajectories.
 """
 
 from __future__ import annotations
 
-import functools
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +18,8 @@ from .problem import Arrays, Fidelity, check_range
 
 if TYPE_CHECKING:
     from ..solvers.solution import Solution
-    from ..solvers.spectral import FourierBasis
+    from ..solvers.spectral.equation import SpectralEquation
+    from .semi_discrete import SemiDiscrete
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class PeriodicProblem(EvolutionProblem):
     solver_name: ClassVar[str] = "spectral ETDRK4"
     units: ClassVar[str] = "m"
     """of the coordinates"""
+    step_counts: ClassVar[tuple[int, ...]] = (4, 6, 8, 12, 16, 32, 64)
+    """over the horizon, of the work-precision curve"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,13 +45,16 @@ class PeriodicProblem(EvolutionProblem):
         if not self.left < self.right:
             raise InputError(f"expected left < right, got {self.left} and {self.right}")
 
-    @abstractmethod
-    def linear(self, basis: FourierBasis, inputs: Arrays) -> np.ndarray:
-        """Symbol of L, `basis.shape` or (batch, *basis.shape)."""
+    @property
+    def right_hand_side(self) -> SemiDiscrete[SpectralEquation]:
+        """F as the engine takes it: read from the residual, unless another form is better."""
+        from .semi_discrete import spectral_equation
 
-    @abstractmethod
-    def nonlinear(self, basis: FourierBasis, u_hat: np.ndarray) -> np.ndarray:
-        """Coefficients of N(u), (batch, *basis.shape), from those of u."""
+        return spectral_equation(self)
+
+    def solver_fields(self, inputs: Arrays, grid: Grid) -> dict[str, np.ndarray]:
+        """What the engine is given as functions of x, beside the initial values."""
+        return self.right_hand_side.coefficients(self.solver_coefficients(inputs), grid)
 
     def resolving(self, tolerance: float) -> int:
         """Points an axis that resolve every solution to the tolerance."""
@@ -63,17 +67,17 @@ class PeriodicProblem(EvolutionProblem):
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
         """ETDRK of the fidelity's order (4), de-aliased; fields (batch, frames, *grid)."""
-        from ..solvers.spectral import FourierBasis
-        from ..solvers.spectral.etdrk import integrate
+        from ..solvers.spectral.integrate import integrate
 
-        basis = FourierBasis(self.grid(fidelity.resolution))
+        equation, grid = self.right_hand_side.equation, self.grid(fidelity.resolution)
         fixed = fidelity.steps is not None
         return integrate(
-            self.linear(basis, inputs),
-            functools.partial(self.nonlinear, basis),
-            inputs[self.inputs[0].name],
+            equation,
+            self.initial_state(inputs),
             self.times,
-            basis.grid,
+            grid,
+            self.solver_parameters(inputs, equation.parameters),
+            self.solver_fields(inputs, grid),
             dt=self.horizon / fidelity.steps if fidelity.steps else None,
             tolerance=None if fixed else fidelity.tolerance,
             scheme=f"ETDRK{fidelity.order or 4}",
@@ -92,9 +96,7 @@ class PeriodicProblem(EvolutionProblem):
         finest = self.data_fidelity(32, 1e-6).resolution
         sizes = [n for n in (16, 24, 32, 48, 64, 96, 128, 256, 512) if n < finest]
         return tuple(
-            Fidelity(n, steps=steps)
-            for n in (*sizes, finest)
-            for steps in (4, 6, 8, 12, 16, 32, 64)
+            Fidelity(n, steps=steps) for n in (*sizes, finest) for steps in self.step_counts
         )
 
     def reference_fidelity(self) -> Fidelity:

@@ -40,7 +40,7 @@ class SemiDiscrete(Generic[Right]):
     """An equation as an engine takes it, and where its coefficients come from."""
 
     equation: Right
-    given: tuple[Given, ...]
+    given: tuple[Given, ...] = ()
 
     def coefficients(self, fields: Mapping[str, np.ndarray], grid: Grid) -> dict[str, np.ndarray]:
         """Arrays (batch, *grid.shape), or grid.shape where no given field is in them.
@@ -197,7 +197,7 @@ class _Symbols:
     @property
     def complex_valued(self) -> bool:
         """Whether u' = a u - b v + D[f], v' = b u + a v + D[g] in linear operators a, b and D."""
-        if len(self.form.unknowns) != 2:
+        if len(self.form.unknowns) != 2 or self.form.sources:
             return False
         u, v = self.form.unknowns
         rows = [

@@ -13,12 +13,11 @@ import numpy as np
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..periodic import PeriodicProblem
-from ..problem import Arrays, Card, Draw, Variable
+from ..problem import Card, Draw, Variable
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
-    from ...solvers.spectral import FourierBasis
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,6 @@ class Burgers(PeriodicProblem):
             solver="Fourier pseudo-spectral, ETDRK4 (Kassam & Trefethen 2005)",
             source="Li et al. 2021, Fourier neural operator for parametric PDEs, section 5.1",
         )
-
-    def linear(self, basis: FourierBasis, inputs: Arrays) -> np.ndarray:
-        return inputs["viscosity"][:, None] * basis.laplacian
-
-    def nonlinear(self, basis: FourierBasis, u_hat: np.ndarray) -> np.ndarray:
-        return -0.5 * basis.derivative(0) * basis.forward(basis.inverse(u_hat) ** 2)
 
     def resolving(self, tolerance: float) -> int:
         """Three points for the highest wave of the sharpest front.
