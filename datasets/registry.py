@@ -59,6 +59,7 @@ problems = Registry(
         "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
         "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",
+        "navier_stokes": f"{_HERE}.problems.navier_stokes:NavierStokes",
         "poisson": f"{_HERE}.problems.poisson:Poisson",
         "thermal": f"{_HERE}.problems.thermal:Thermal",
     },
