@@ -7,9 +7,9 @@ a stage needs one evaluation and no slope is stored:
 
     Y_1 = u,   Y_(i+1) = sum_(j <= i) alpha_ij Y_j + h beta_i F(Y_i),   u  <- Y_(s+1)
 
-Implicit-explicit pairs take u_t = L(u) + N(u) with one tableau for each part:
+Implicit-explicit methods take u_t = L u + N(u) with one tableau for each part:
 
-    Y_i = u + h sum_(j <= i) a_ij L(Y_j) + h sum_(j < i) d_ij N(Y_j)
+    Y_i = u + h sum_(j <= i) implicit_a_ij L Y_j + h sum_(j < i) a_ij N(Y_j)
 """
 
 from __future__ import annotations
@@ -83,78 +83,12 @@ RUNGE_KUTTA: Mapping[str, RungeKutta] = {
 
 
 @dataclass(frozen=True)
-class ImplicitExplicit:
-    """Two tableaux of one `order` with common nodes: implicit for L, explicit for N.
-
-    implicit: row i has i + 1 entries, the last one on the diagonal; the first row is (0,) and the
-    last one holds the weights too, so that the last stage is damped like the equation.
-    explicit: row i has i entries; weights: of the explicit slopes.
-    """
-
-    order: int
-    implicit: tuple[tuple[float, ...], ...]
-    explicit: tuple[tuple[float, ...], ...]
-    weights: tuple[float, ...]
-
-    @property
-    def nodes(self) -> tuple[float, ...]:
-        """Times of the stages in steps."""
-        return tuple(sum(row) for row in self.explicit)
-
-
-_GAMMA = 1 - 1 / np.sqrt(2)
-_DELTA = 1 - 1 / (2 * _GAMMA)
-
-IMPLICIT_EXPLICIT: Mapping[str, ImplicitExplicit] = {
-    # Ascher, Ruuth & Spiteri, Appl. Numer. Math. 25 (1997), sections 2.1, 2.6 and 2.8.
-    "ARS111": ImplicitExplicit(1, ((0,), (0, 1)), ((), (1,)), (1, 0)),
-    "ARS222": ImplicitExplicit(
-        2,
-        ((0,), (0, _GAMMA), (0, 1 - _GAMMA, _GAMMA)),
-        ((), (_GAMMA,), (_DELTA, 1 - _DELTA)),
-        (_DELTA, 1 - _DELTA, 0),
-    ),
-    "ARS443": ImplicitExplicit(
-        3,
-        ((0,), (0, 1 / 2), (0, 1 / 6, 1 / 2), (0, -1 / 2, 1 / 2, 1 / 2),
-         (0, 3 / 2, -3 / 2, 1 / 2, 1 / 2)),
-        ((), (1 / 2,), (11 / 18, 1 / 18), (5 / 6, -5 / 6, 1 / 2), (1 / 4, 7 / 4, 3 / 4, -7 / 4)),
-        (1 / 4, 7 / 4, 3 / 4, -7 / 4, 0),
-    ),
-    # Kennedy & Carpenter, Appl. Numer. Math. 44 (2003), ARK4(3)6L[2]SA of appendix C.
-    "ARK436": ImplicitExplicit(
-        4,
-        (
-            (0,),
-            (1 / 4, 1 / 4),
-            (8611 / 62500, -1743 / 31250, 1 / 4),
-            (5012029 / 34652500, -654441 / 2922500, 174375 / 388108, 1 / 4),
-            (15267082809 / 155376265600, -71443401 / 120774400, 730878875 / 902184768,
-             2285395 / 8070912, 1 / 4),
-            (82889 / 524892, 0, 15625 / 83664, 69875 / 102672, -2260 / 8211, 1 / 4),
-        ),
-        (
-            (),
-            (1 / 2,),
-            (13861 / 62500, 6889 / 62500),
-            (-116923316275 / 2393684061468, -2731218467317 / 15368042101831,
-             9408046702089 / 11113171139209),
-            (-451086348788 / 2902428689909, -2682348792572 / 7519795681897,
-             12662868775082 / 11960479115383, 3355817975965 / 11060851509271),
-            (647845179188 / 3216320057751, 73281519250 / 8382639484533,
-             552539513391 / 3454668386233, 3354512671639 / 8306763924573, 4040 / 17871),
-        ),
-        (82889 / 524892, 0, 15625 / 83664, 69875 / 102672, -2260 / 8211, 1 / 4),
-    ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
 class AdditiveRungeKutta:
     """Implicit-explicit: u' = L u + N(u), L by the implicit tableau and N by the explicit one.
 
     a, b: explicit, row i of i entries. implicit_a, implicit_b: of the same stages, row i of up to
-    i + 1 entries, so that a stage is implicit in itself alone.
+    i + 1 entries, so that a stage is implicit in itself alone. Both have the same `nodes`. The
+    last stage holds implicit_b too (stiffly accurate), so that it is damped like the equation.
     """
 
     order: int
@@ -162,6 +96,11 @@ class AdditiveRungeKutta:
     b: tuple[Fraction, ...]
     implicit_a: Rows
     implicit_b: tuple[Fraction, ...]
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        """Times of the stages in steps."""
+        return tuple(float(sum(row)) for row in self.a)
 
 
 def _additive(
@@ -175,9 +114,11 @@ _GAMMA = str(1 - math.sqrt(0.5))
 _REST = str(math.sqrt(0.5))
 _DELTA, _ONE_LESS_DELTA = str(-math.sqrt(0.5)), str(1 + math.sqrt(0.5))
 
-# Ascher, Ruuth & Spiteri, Implicit-explicit Runge-Kutta methods for time-dependent PDEs, Appl.
-# Numer. Math. 25 (1997), sections 2.1, 2.6 and 2.8.
+_ARK_WEIGHTS = ("82889/524892", "0", "15625/83664", "69875/102672", "-2260/8211", "1/4")
+
 ADDITIVE: Mapping[str, AdditiveRungeKutta] = {
+    # Ascher, Ruuth & Spiteri, Implicit-explicit Runge-Kutta methods for time-dependent PDEs, Appl.
+    # Numer. Math. 25 (1997), sections 2.1, 2.6 and 2.8.
     "ARS111": _additive(1, ((), ("1",), ("1", "0")), ((), ("0", "1"), ("0", "1"))),
     "ARS222": _additive(
         2,
@@ -193,6 +134,28 @@ ADDITIVE: Mapping[str, AdditiveRungeKutta] = {
         (
             (), ("0", "1/2"), ("0", "1/6", "1/2"), ("0", "-1/2", "1/2", "1/2"),
             ("0", "3/2", "-3/2", "1/2", "1/2"), ("0", "3/2", "-3/2", "1/2", "1/2"),
+        ),
+    ),
+    # Kennedy & Carpenter, Additive Runge-Kutta schemes for convection-diffusion-reaction
+    # equations, Appl. Numer. Math. 44 (2003), ARK4(3)6L[2]SA of appendix C.
+    "ARK436": _additive(
+        4,
+        (
+            (), ("1/2",), ("13861/62500", "6889/62500"),
+            ("-116923316275/2393684061468", "-2731218467317/15368042101831",
+             "9408046702089/11113171139209"),
+            ("-451086348788/2902428689909", "-2682348792572/7519795681897",
+             "12662868775082/11960479115383", "3355817975965/11060851509271"),
+            ("647845179188/3216320057751", "73281519250/8382639484533",
+             "552539513391/3454668386233", "3354512671639/8306763924573", "4040/17871"),
+            _ARK_WEIGHTS,
+        ),
+        (
+            (), ("1/4", "1/4"), ("8611/62500", "-1743/31250", "1/4"),
+            ("5012029/34652500", "-654441/2922500", "174375/388108", "1/4"),
+            ("15267082809/155376265600", "-71443401/120774400", "730878875/902184768",
+             "2285395/8070912", "1/4"),
+            _ARK_WEIGHTS, _ARK_WEIGHTS,
         ),
     ),
 }  # fmt: skip

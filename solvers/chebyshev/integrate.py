@@ -9,7 +9,7 @@ import numpy as np
 
 from ...geometry.errors import InputError
 from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
-from ..tableaux import IMPLICIT_EXPLICIT
+from ..tableaux import ADDITIVE
 from .basis import ChebyshevBasis
 from .boundary import INSULATED, Boundary
 from .box import Box
@@ -40,7 +40,7 @@ def integrate(
     (batch, [fields,] *basis.shape) on the basis that it is handed, `dealias` having 3/2 times the
     points; None for none. u0: (batch, [fields,] *basis.shape) at the Chebyshev points; times:
     increasing, (frames,); boundary: of all fields, or a list with one for each; scheme: a name of
-    `tableaux.IMPLICIT_EXPLICIT`.
+    `tableaux.ADDITIVE`.
 
     Either `dt`: every interval between frames is cut into equal steps of at most that, and
     `residual` is nan. Or `tolerance`: steps are doubled until the estimated error in time,
@@ -71,10 +71,10 @@ def integrate(
     size = dt if dt is not None else tolerance
     if not 0 < size < np.inf:  # type: ignore[operator]
         raise InputError(f"expected a positive dt or tolerance, got {size}")
-    if scheme not in IMPLICIT_EXPLICIT:
-        raise InputError(f"expected a scheme of {sorted(IMPLICIT_EXPLICIT)}, got {scheme!r}")
+    if scheme not in ADDITIVE:
+        raise InputError(f"expected a scheme of {sorted(ADDITIVE)}, got {scheme!r}")
     boxes = _boxes(basis, boundary, u0.shape[1])
-    tableau = IMPLICIT_EXPLICIT[scheme]
+    tableau = ADDITIVE[scheme]
     a = _diffusivities(diffusivity, u0)
     stepper = Stepper(tableau, boxes, a, nonlinear, dealias and nonlinear is not None, bare)
     march = _March(stepper, u0, times, max_steps)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..tableaux import ImplicitExplicit
+from ..tableaux import AdditiveRungeKutta
 from .basis import ChebyshevBasis, along_all
 from .box import Box
 
@@ -45,14 +45,14 @@ class Stepper:
 
     def __init__(
         self,
-        tableau: ImplicitExplicit,
+        tableau: AdditiveRungeKutta,
         boxes: Sequence[Box],
         diffusivities: np.ndarray,
         nonlinear: Nonlinear | None,
         dealias: bool,
         bare: bool,
     ) -> None:
-        self.tableau, self.boxes, self._nonlinear, self._bare = tableau, boxes, nonlinear, bare
+        self.boxes, self._nonlinear, self._bare = boxes, nonlinear, bare
         basis = boxes[0].basis
         self._points = basis.refined([-(-3 * n // 2) for n in basis.shape]) if dealias else basis
         self._refine = [basis.matrix(axis, x) for axis, x in enumerate(self._points.axes)]
@@ -63,12 +63,15 @@ class Stepper:
             [refine @ modes.values for refine, modes in zip(self._refine, box.modes, strict=True)]
             for box in boxes
         ]
+        stages = len(tableau.a)
+        explicit, implicit = (_lower(rows) for rows in (tableau.a, tableau.implicit_a))
+        self._nodes, self._gammas = tableau.nodes, np.diag(implicit)
         # Slopes of a stage lie behind one another: slow, fast, slow, ...
         self._rows = [
-            np.ravel(list(zip(explicit, implicit[:-1], strict=True)))
-            for explicit, implicit in zip(tableau.explicit, tableau.implicit, strict=True)
+            np.stack([explicit[i, :i], implicit[i, :i]], axis=1).ravel() for i in range(stages)
         ]
-        self._gaps = np.subtract(tableau.weights, (*tableau.explicit[-1], 0.0))
+        # The last stage has the implicit weights already, and may lack some of the explicit ones.
+        self._gaps = np.array(tableau.b, dtype=float) - explicit[-1]
         self._fixed = [None if box.moves else self._data_of(i, 0.0) for i, box in enumerate(boxes)]
         self._h, self._implicit = np.nan, dict[float, State]()
 
@@ -98,15 +101,14 @@ class Stepper:
 
     def step(self, state: State, now: list[Data], t: float, h: float) -> tuple[State, list[Data]]:
         """The state and the data at t + h."""
-        tableau = self.tableau
-        last = len(tableau.nodes) - 1
+        last = len(self._nodes) - 1
         slopes = [np.zeros((2 * last + 2, *c.shape)) for c in state]
         stage, data = state, now
-        for i, node in enumerate(tableau.nodes):
+        for i, node in enumerate(self._nodes):
             if i:
                 data = self.data(t + node * h)
                 stage = self._solve(i, state, now, data, slopes, h)
-            if i < last or tableau.weights[last]:
+            if i < last or self._gaps[last]:
                 self._add_slopes(i, stage, data, t + node * h, slopes)
         if np.any(self._gaps) and self._nonlinear is not None:
             stage = [
@@ -118,7 +120,7 @@ class Stepper:
     def _solve(
         self, i: int, state: State, now: list[Data], data: list[Data], slopes: State, h: float
     ) -> State:
-        gamma = h * self.tableau.implicit[i][-1]
+        gamma = h * self._gammas[i]
         if h != self._h:
             self._h, self._implicit = h, {}
         if gamma not in self._implicit:
@@ -148,6 +150,14 @@ class Stepper:
         rates = np.asarray(self._nonlinear(u, t, self._points)).reshape(u.shape)
         for f, matrices in enumerate(self._loads):
             slopes[f][2 * i] = along_all(matrices, rates if self._bare else rates[:, f])
+
+
+def _lower(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """Rows of growing length as a square matrix."""
+    matrix = np.zeros((len(rows), len(rows)))
+    for i, row in enumerate(rows):
+        matrix[i, : len(row)] = row
+    return matrix
 
 
 def _combined(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:

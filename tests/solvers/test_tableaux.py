@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from sobolev.solvers.tableaux import IMPLICIT_EXPLICIT, RUNGE_KUTTA
+from sobolev.solvers.tableaux import ADDITIVE, RUNGE_KUTTA
 
 
 @pytest.mark.parametrize("name", RUNGE_KUTTA)
@@ -72,15 +72,18 @@ def test_order_on_a_nonlinear_problem(name):
     assert abs(order - method.order) < 0.2
 
 
-@pytest.mark.parametrize("name", IMPLICIT_EXPLICIT)
+@pytest.mark.parametrize("name", ADDITIVE)
 def test_order_conditions_of_both_parts_and_all_couplings(name):
     """Every rooted tree up to the order with every colouring of its edges by the two tableaux."""
-    pair = IMPLICIT_EXPLICIT[name]
-    s = len(pair.implicit)
+    pair = ADDITIVE[name]
+    s = len(pair.a)
     implicit, explicit = np.zeros((s, s)), np.zeros((s, s))
     for i in range(s):
-        implicit[i, : i + 1], explicit[i, :i] = pair.implicit[i], pair.explicit[i]
-    weights, matrices = (implicit[-1], np.array(pair.weights)), (implicit, explicit)
+        implicit[i, : len(pair.implicit_a[i])] = pair.implicit_a[i]
+        explicit[i, :i] = pair.a[i]
+    assert pair.implicit_b == pair.implicit_a[-1]
+    weights = np.array(pair.implicit_b, dtype=float), np.array(pair.b, dtype=float)
+    matrices = (implicit, explicit)
     c = implicit.sum(axis=1)
     np.testing.assert_allclose(pair.nodes, c, atol=1e-14)
     np.testing.assert_allclose(explicit.sum(axis=1), c, atol=1e-14)

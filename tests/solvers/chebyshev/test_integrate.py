@@ -11,7 +11,7 @@ from sobolev.solvers.chebyshev.basis import ChebyshevBasis
 from sobolev.solvers.chebyshev.boundary import dirichlet, neumann, robin
 from sobolev.solvers.chebyshev.integrate import integrate
 from sobolev.solvers.solution import STAGNATED
-from sobolev.solvers.tableaux import IMPLICIT_EXPLICIT
+from sobolev.solvers.tableaux import ADDITIVE
 
 ENDS = np.array([0.0, 1.0])
 
@@ -38,7 +38,7 @@ def fitted(steps, errors):
     return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
 
 
-@pytest.mark.parametrize("scheme", IMPLICIT_EXPLICIT)
+@pytest.mark.parametrize("scheme", ADDITIVE)
 def test_order_where_all_rates_meet_the_conditions(scheme):
     """A reaction with values of zero; the truth is the scheme of order 4 with small steps."""
     basis = ChebyshevBasis(((0.0, np.pi),), (24,))
@@ -53,7 +53,7 @@ def test_order_where_all_rates_meet_the_conditions(scheme):
 
     truth = final(1000, "ARK436")
     errors = [np.abs(final(count, scheme) - truth).max() for count in steps]
-    assert abs(fitted(steps, errors) - IMPLICIT_EXPLICIT[scheme].order) < 0.2
+    assert abs(fitted(steps, errors) - ADDITIVE[scheme].order) < 0.2
 
 
 @pytest.mark.parametrize(
