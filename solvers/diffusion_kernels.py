@@ -7,7 +7,9 @@ axis is periodic.
 
 from __future__ import annotations
 
-from .kernels import REASSOCIATE, kernel
+import numpy as np
+
+from .kernels import REASSOCIATE, borrowed, kernel
 
 DIRICHLET, NEUMANN, PERIODIC = 0, 1, 2
 
@@ -15,11 +17,10 @@ DIRICHLET, NEUMANN, PERIODIC = 0, 1, 2
 @kernel()
 def all_positive(a):
     """Whether all entries are positive and finite; a: (n,)."""
-    smallest, finite = a[0], 0.0
+    count = 0  # of whole numbers, so that the loop runs in vector lanes
     for k in range(a.size):
-        smallest = min(smallest, a[k])
-        finite += a[k] - a[k]  # nan if any is nan or infinite
-    return smallest > 0.0 and finite == 0.0
+        count += (a[k] > 0.0) & (a[k] < np.inf)
+    return count == a.size
 
 
 @kernel(REASSOCIATE)
@@ -39,20 +40,22 @@ def _at_side(condition, inside, opposite, weight, out):
         _between(opposite, inside, weight, out)
 
 
-@kernel()
+@kernel(REASSOCIATE)
 def links_along_rows(a, weight, lower, upper, out):
     """out (rows, n+1) from a (rows, n); weight = 2 / h^2, conditions of the two ends."""
+    a, out = borrowed(a), borrowed(out)
     n = a.shape[1]
     for i in range(a.shape[0]):
-        row, links = a[i], out[i]
-        _between(row[: n - 1], row[1:], weight, links[1:n])
-        _at_side(lower, row[:1], row[n - 1 :], weight, links[:1])
-        _at_side(upper, row[n - 1 :], row[:1], weight, links[n:])
+        for k in range(1, n):
+            out[i, k] = weight * a[i, k - 1] * (a[i, k] / (a[i, k - 1] + a[i, k]))
+    _at_side(lower, a[:, 0], a[:, n - 1], weight, out[:, 0])
+    _at_side(upper, a[:, n - 1], a[:, 0], weight, out[:, n])
 
 
 @kernel()
 def links_across_rows(a, weight, lower, upper, out):
     """out (outer, n+1, inner) from a (outer, n, inner), along the middle axis."""
+    a, out = borrowed(a), borrowed(out)
     n = a.shape[1]
     for i in range(a.shape[0]):
         for j in range(1, n):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..diffusion_kernels import apply_links
-from ..kernels import REASSOCIATE, kernel
+from ..kernels import REASSOCIATE, borrowed, kernel
 from .cycle import cycle
 from .layout import N0, P0, S0, SIGMA, SLAB, B, U
 from .links import field, link_fields
@@ -25,6 +25,7 @@ CONVERGED, STAGNATED, MAXIMUM, INCONSISTENT, BAD_SOURCE = range(5)
 WINDOW, PROGRESS = 10, 0.2  # so many iterations must reduce the residual by this factor
 REFRESHES = 3  # times that the running residual may promise what the true one does not hold
 CANCELLED = 1e-3  # share of a new direction's energy below which it is rounding
+SMALLEST, LARGEST = 1e-200, 1e200  # sums of squares that neither overflowed nor vanished
 REFRESH = 1e-4  # fall of the running residual that single precision is trusted with
 
 
@@ -161,22 +162,27 @@ def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, lev
 
 
 @kernel(REASSOCIATE)
-def norm_and_sum(b):
-    """|b| without overflow, and the sum of b / |b|; nan if an entry is not finite."""
-    flat = b.reshape(b.size)
-    largest = 0.0
-    for k in range(flat.size):
-        largest = max(largest, abs(flat[k]))
-    if largest == 0.0:
-        for k in range(flat.size):
-            if flat[k] != 0.0:  # nan, which no maximum shows
-                return np.nan, 0.0
-        return 0.0, 0.0
-    total, signed, scale = 0.0, 0.0, 1.0 / largest
+def _sums(flat, scale):
+    """Of (scale b)^2 and of scale b."""
+    total, signed = 0.0, 0.0
     for k in range(flat.size):
         value = scale * flat[k]
         total += value * value
         signed += value
+    return total, signed
+
+
+@kernel()
+def norm_and_sum(b):
+    """|b| without overflow, and the sum of b / |b|; nan if an entry is not finite."""
+    flat = b.reshape(b.size)
+    total, signed = _sums(flat, 1.0)
+    largest = 1.0
+    if not SMALLEST < total < LARGEST:
+        largest = np.max(np.abs(flat))  # nan if any entry is
+        if largest == 0.0:
+            return 0.0, 0.0
+        total, signed = _sums(flat, 1.0 / largest)
     return largest * np.sqrt(total), signed / np.sqrt(total)
 
 
@@ -189,6 +195,8 @@ def conjugate_gradients(
 
     padded: solution in double precision with ghosts; vectors: (2, SIZE) p and q; r: of x's shape.
     """
+    layout, workspace, buffer = borrowed(layout), borrowed(workspace), borrowed(buffer)
+    padded, vectors, r, x = borrowed(padded), borrowed(vectors), borrowed(r), borrowed(x)
     level = layout[0]
     f0, f1, f2 = link_fields(workspace, level)
     sigma = field(workspace, level, SIGMA)

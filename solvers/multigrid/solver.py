@@ -19,6 +19,7 @@ from ..diffusion import DiffusionOperator
 from ..direct import Direct
 from ..krylov.cg import cg
 from ..krylov.result import KrylovResult
+from ..reading import check_count
 from ..solution import CONVERGED
 from .blackbox import BlackBoxMultigrid
 from .conjugate import BAD_SOURCE, INCONSISTENT
@@ -44,8 +45,7 @@ class MultigridCG:
     """
 
     def __init__(self, max_iterations: int = MAX_ITERATIONS) -> None:
-        if max_iterations < 1:
-            raise InputError(f"expected at least one iteration, got {max_iterations}")
+        check_count("max_iterations", max_iterations)
         self.max_iterations = max_iterations
         self._work: Workspace | None = None
         self._last: DiffusionOperator | None = None

@@ -15,6 +15,7 @@ from ...geometry.errors import InputError
 from ..csr import UnusableMatrix
 from ..krylov.lanczos import spectral_bounds
 from ..krylov.result import Operator, as_product
+from ..reading import check_count
 
 DEFINITE = "polynomials are for symmetric positive definite matrices"
 
@@ -28,8 +29,8 @@ class Chebyshev:
     preconditioner inside, symmetric positive definite; Jacobi, say. degree - 1 products an
     application. Saad, Iterative Methods for Sparse Linear Systems (2003), Algorithm 12.1.
 
-    Raises `InputError` on a degree below one, `UnusableMatrix` where the bounds, given or found,
-    are not 0 < low < high.
+    Raises `InputError` on a degree or steps below one and on an empty matrix, `UnusableMatrix`
+    where the bounds, given or found, are not 0 < low < high.
 
     >>> A = np.diag(np.linspace(1.0, 9.0, 5))
     >>> M = Chebyshev(A, degree=12, bounds=(1.0, 9.0))
@@ -45,8 +46,8 @@ class Chebyshev:
         bounds: tuple[float, float] | None = None,
         steps: int = 20,
     ) -> None:
-        if degree < 1:
-            raise InputError(f"expected a degree of at least one, got {degree}")
+        check_count("degree", degree)
+        check_count("steps", steps)
         self.degree, self._M, self._given, self._steps = degree, M, bounds, steps
         self.update(A)
 
@@ -179,6 +180,6 @@ def elementary_symmetric(sums: np.ndarray, n: int) -> np.ndarray:
 
 def _shape(A: Operator) -> tuple[int, int]:
     shape = getattr(A, "shape", None)
-    if shape is None or len(shape) != 2 or shape[0] != shape[1]:
-        raise InputError(f"expected a square matrix with a shape, got shape {shape}")
+    if shape is None or len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
+        raise InputError(f"expected a square matrix of at least one row, got shape {shape}")
     return shape[0], shape[1]

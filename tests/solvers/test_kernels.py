@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from sobolev.solvers.kernels import kernel
+from sobolev.solvers.kernels import borrowed, kernel
 from sobolev.solvers.multigrid.conjugate import conjugate_gradients
 
 CALLEE = "from sobolev.solvers.kernels import kernel\n@kernel()\ndef inner(x):\n    return x + {}\n"
@@ -43,8 +43,23 @@ def test_the_solver_knows_all_its_files():
     names = {path.rsplit("/", 1)[-1] for path in conjugate_gradients.sources}
     assert names == {
         *("conjugate.py", "cycle.py", "layout.py", "links.py", "smoothing.py", "transfers.py"),
-        "diffusion_kernels.py",
+        *("diffusion_kernels.py", "kernels.py"),
     }
+
+
+@kernel()
+def _sum_of_halves(a):
+    a = borrowed(a)
+    middle = a.size // 2
+    return a[:middle].sum() + 2.0 * a[middle:].sum()
+
+
+def test_a_borrowed_array_is_the_same_memory_and_stays_its_owners():
+    a = np.arange(6.0)
+    count = sys.getrefcount(a)
+    assert _sum_of_halves(a) == 27.0
+    assert sys.getrefcount(a) == count
+    np.testing.assert_array_equal(a, np.arange(6.0))
 
 
 @kernel()

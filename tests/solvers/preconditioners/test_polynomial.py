@@ -119,6 +119,10 @@ def test_what_is_not_positive_is_refused():
         SymmetricPolynomial(np.diag([1.0, -5.0, 3.0]), 2)
     for call in (
         lambda: Chebyshev(np.eye(3), 0),
+        lambda: Chebyshev(np.eye(3), 1.5),
+        lambda: Chebyshev(np.eye(3), steps=0),
+        lambda: Chebyshev(np.empty((0, 0))),
+        lambda: SymmetricPolynomial(np.empty((0, 0))),
         lambda: Chebyshev(np.ones((2, 3))),
         lambda: SymmetricPolynomial(np.eye(3), 3),
         lambda: SymmetricPolynomial(np.eye(3), 2, power_sums=np.ones(1)),
