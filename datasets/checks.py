@@ -10,7 +10,10 @@ import numpy as np
 from ..geometry.calculus.grids import GridCalculus
 from ..geometry.grid import Grid
 from ..geometry.norms import norm
+from .periodic import PeriodicProblem
 from .problem import Arrays, Problem, TruthCheck
+
+ROUNDING = 1e-15
 
 
 def matrix_check(
@@ -51,3 +54,16 @@ def equation_check(
 def dual_norm(values: np.ndarray, grid: Grid) -> np.ndarray:
     """|values| in H^-1: (batch,) of (batch, *grid.shape), one number of (*grid.shape)."""
     return np.asarray(norm(values, grid, "Hs", s=-1))
+
+
+def conserved_mean(
+    problem: PeriodicProblem, u: np.ndarray, name: str = "mean"
+) -> dict[str, np.ndarray]:
+    """{name: means (batch, frames)} of u (batch, frames, *grid), in units of its first frame's
+    size; nothing where the grid is too coarse: the mean of its points then has other waves in it.
+    """
+    if 3 * u.shape[-1] < problem.resolving(ROUNDING):
+        return {}
+    axes = tuple(range(2, u.ndim))
+    size = np.sqrt(np.mean(u[:, :1] ** 2, axis=axes))
+    return {name: u.mean(axis=axes) / np.where(size > 0, size, 1.0)}
