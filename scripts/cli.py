@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "list": "problems and operators, one line each",
+    "gallery": "a picture of every problem, and a page with their cards",
     "generate": "make a dataset with a problem's reference solver",
     "verify": "check a dataset: checksums, finiteness, inputs, truth of the solutions",
     "train": "train an operator on a dataset",

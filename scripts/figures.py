@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,61 @@ def to_svg(figure: Figure) -> str:
     """The figure as inline SVG, without the XML head and with no date in it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue().split("?>", 1)[1].split('dtd">', 1)[1].strip()
+    return _inline(buffer.getvalue())
+
+
+def _inline(svg: str) -> str:
+    return svg.split("?>", 1)[1].split('dtd">', 1)[1].strip()
+
+
+def equation(latex: str, longest: int = 60) -> str:
+    """An equation, or the rows of several, as inline SVG of its own size: no script, no font.
+
+    By matplotlib's own mathematics; rows of more than about `longest` signs are broken.
+    """
+    rows = [part for row in _spelled(latex).split(r" \\ ") for part in _broken(row, longest)]
+    with style():
+        figure = Figure(figsize=(6.4, 0.45 * len(rows)), layout="none")
+        for i, row in enumerate(rows):
+            figure.text(0, 1 - (i + 0.5) / len(rows), f"${row}$", size=13, va="center")
+        buffer = io.StringIO()
+        figure.savefig(
+            buffer, format="svg", bbox_inches="tight", pad_inches=0.03, transparent=True,
+            metadata={"Date": None},
+        )  # fmt: skip
+    return _inline(buffer.getvalue())
+
+
+def _spelled(latex: str) -> str:
+    """Words of three letters and more upright, with space between them and what they multiply."""
+    upright = re.sub(r"(?<![\\a-zA-Z])(?<!_{)([a-zA-Z]{3,})", r"\\mathrm{\1}", latex)
+    apart = re.sub(r"(?<=[\w})]) (?=\\mathrm)", r" \\, ", upright)
+    return re.sub(r"(\\mathrm{\w+}) (?=[\w\\])(?!\\right|\\,)", r"\1 \\, ", apart)
+
+
+def _broken(row: str, longest: int) -> list[str]:
+    """The row, cut before signs + and - outside of all brackets wherever it grows too long."""
+    parts, depth = [""], 0
+    for word in re.split(r"( [+-] )", row):
+        if word in (" + ", " - ") and depth == 0:
+            parts.append(word)
+        else:
+            parts[-1] += word
+            opened = len(re.findall(r"\\left|(?<!\\){", word))
+            depth += opened - len(re.findall(r"\\right|(?<!\\)}", word))
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if _signs(lines[-1]) + _signs(part) > longest:
+            lines.append(r"\quad" + part)
+        else:
+            lines[-1] += part
+    return lines
+
+
+def _signs(latex: str) -> int:
+    """About how many signs LaTeX prints."""
+    bare = re.sub(r"\\(left|right|quad|mathrm|operatorname)", "", latex)
+    return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\[a-zA-Z]+", "x", bare)))
 
 
 def to_png(figure: Figure, dpi: int = 170) -> str:

@@ -103,16 +103,6 @@ def all_rows(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def equation(latex: str) -> str:
-    """The equation as SVG by matplotlib's own mathematics: no script, no font to load."""
-    from matplotlib.figure import Figure
-
-    with figures.style():
-        figure = Figure(figsize=(6.4, 0.5))
-        figure.text(0.02, 0.5, f"${latex}$", size=13, va="center")
-        return figures.to_svg(figure)
-
-
 def pictures(facts: Facts, arrays: Arrays) -> list[dict[str, str]]:
     """Fields, spectra and training curves of one benchmark."""
     answers = {
@@ -179,7 +169,7 @@ def section(facts: Facts, arrays: Arrays) -> dict[str, Any]:
     return {
         "id": f"{facts['problem']}-{facts['surrogates'][0]['name']}",
         "title": f"{facts['problem'].capitalize()}: {names}",
-        "equation": equation(facts["latex"]),
+        "equation": figures.equation(facts["latex"]),
         "card": list(facts["card"].items()),
         "setting": f"{facts['instances']} instances of seed {facts['seed']}, evaluated on "
         f"{' x '.join(map(str, facts['evaluation_grid']))} points; both sides on "

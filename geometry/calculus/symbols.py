@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
-from sympy.printing.latex import LatexPrinter
+from sympy.printing.latex import LatexPrinter, translate
 
 from ..errors import InputError
 from .base import Calculus
@@ -42,6 +42,12 @@ class SymbolicCalculus(Calculus):
     def derivative(self, expression: Any, along: tuple[str, ...]) -> sp.Expr:
         variables = [self.symbols[name] for name in along]
         return sp.Derivative(sp.sympify(expression), *variables, evaluate=self.evaluate)
+
+    def laplacian(self, u: Any) -> sp.Expr:
+        """To be printed, that of an expression stays one sign: written out it is read by nobody."""
+        if self.evaluate or isinstance(u, AppliedUndef) or len(self.space) == 1:
+            return super().laplacian(u)
+        return _Laplacian(u)
 
 
 @dataclass(frozen=True)
@@ -139,14 +145,35 @@ _GREEK = {
 }  # fmt: skip
 
 
+class _Laplacian(sp.Function):
+    """Of an expression, unevaluated."""
+
+
 class _Printer(LatexPrinter):
     """u for u(t, x), u_{xx} for its derivatives: what is the same everywhere hides the equation."""
+
+    def _print__Laplacian(self, expr: _Laplacian) -> str:
+        return r"\Delta \left(" + self._print(expr.args[0]) + r"\right)"
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        value = float(expr)
+        turns = value / np.pi
+        if turns and abs(turns - round(turns)) < 1e-12:
+            return rf"{round(turns)} \pi" if round(turns) != 1 else r"\pi"
+        return f"{value:g}" if 1e-3 <= abs(value) < 1e6 else super()._print_Float(expr)
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
         if not isinstance(expr, AppliedUndef):
             return super()._print_Function(expr, exp)
-        name = expr.func.__name__
+        name = self._name(expr)
         return name if exp is None else f"{name}^{{{exp}}}"
+
+    def _name(self, expr: sp.Function, along: str = "") -> str:
+        """psi is a letter, the 1 of psi1 an index, and so are the coordinates of derivatives."""
+        name = expr.func.__name__
+        letters = name.rstrip("0123456789")
+        index = ",".join(part for part in (name[len(letters) :], along) if part)
+        return translate(letters) + (f"_{{{index}}}" if index else "")
 
     def _as_ordered_terms(self, expr: sp.Expr, order: str | None = None) -> list[sp.Expr]:
         # Rates first, then the other derivatives, then the rest, as equations are written.
@@ -161,7 +188,7 @@ class _Printer(LatexPrinter):
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         along = "".join(self._print(variable) for variable in expr.variables)
         if isinstance(expr.expr, AppliedUndef):
-            return f"{self._print(expr.expr)}_{{{along}}}"
+            return self._name(expr.expr, along)
         operator = r"\partial_{" + along + "}"
         return operator + r" \left(" + self._print(expr.expr) + r"\right)"
 

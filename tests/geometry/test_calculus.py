@@ -208,3 +208,18 @@ def test_minimum_of_arrays_tensors_symbols_and_numbers():
     assert slope.tolist() == [1.0, 0.0]
     x = sp.Symbol("x")
     assert minimum(x, 1) == sp.Min(1, x)
+
+
+def test_equations_are_printed_for_readers():
+    class Layered:
+        coordinates = ("t", "x", "y")
+
+        def residual(self, u, d, x, p):
+            psi1, T = u
+            first = d(psi1, "t") + p.speed * d(psi1, "x") - d.laplacian(T**2 - d.laplacian(T))
+            return first, T - fn.sin(2 * np.pi * x["x"]) - 200.0
+
+    assert latex(Layered(), ("psi1", "T"), (), ("speed",)) == (
+        r"\psi_{1,t} + speed \psi_{1,x} - \Delta \left(- T_{xx} - T_{yy} + T^{2}\right) = 0"
+        r" \\ -200 - \sin{\left(2 \pi x \right)} + T = 0"
+    )
