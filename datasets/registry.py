@@ -59,6 +59,8 @@ problems = Registry(
         "burgers": f"{_HERE}.problems.burgers:Burgers",
         "burgers_2d": f"{_HERE}.problems.burgers_2d:Burgers2D",
         "cahn_hilliard": f"{_HERE}.problems.cahn_hilliard:CahnHilliard",
+        "chaotic": f"{_HERE}.problems.chaotic:Chaotic",
+        "combustor": f"{_HERE}.problems.combustor:Combustor",
         "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
         "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",

@@ -18,9 +18,9 @@ class Explicit:
         k_i = f(t + c_i h, u + h sum_j a_ij k_j),   u <- u + h sum_i b_i k_i
 
     a (rows, rows), c (rows,): stages, then b, that is the new state, whose rates are the next
-    step's first stage, then stages that only dense output needs; error (2, stages + 1): h sum_i error_i k_i
-    estimates the error, twice (see `pair_norm` of the engine); dense (rows, degree):
-    u(t + x h) = u + h sum_i k_i sum_d dense_id x^(d+1).
+    step's first stage, then stages that only dense output needs; error (2, stages + 1):
+    h sum_i error_i k_i estimates the error, twice (see `pair_norm` of the engine);
+    dense (rows, degree): u(t + x h) = u + h sum_i k_i sum_d dense_id x^(d+1).
     """
 
     order: int
