@@ -11,9 +11,10 @@ from scipy.sparse import linalg
 
 from sobolev.solvers.direct import DirectSolver
 from sobolev.solvers.krylov.cg import cg
-from sobolev.solvers.krylov.gcro_dr import RecycleSpace, gcro_dr
+from sobolev.solvers.krylov.gcro_dr import gcro_dr
 from sobolev.solvers.krylov.gmres import gmres
 from sobolev.solvers.krylov.recycled_cg import DeflationSpace, recycled_cg
+from sobolev.solvers.krylov.recycling import Recycling
 
 M_KEPT, K_KEPT = 40, 20
 LIMIT = 10_000
@@ -100,21 +101,24 @@ class Cold(Column):
     sorted = False
 
     def solve(self, job: Job) -> Answer:
-        return self._solve(job, None)[0]
-
-    def _solve(self, job: Job, space: RecycleSpace | None) -> tuple[Answer, RecycleSpace | None]:
-        result, space = gcro_dr(job.A, job.b, space, M_KEPT, K_KEPT, M=self.M(job.A),
-                                rtol=job.rtol, max_iterations=LIMIT)  # fmt: skip
-        return Answer(result.x, result.products), space
+        result, _ = gcro_dr(job.A, job.b, None, M_KEPT, K_KEPT, M=self.M(job.A),
+                            rtol=job.rtol, max_iterations=LIMIT)  # fmt: skip
+        return Answer(result.x, result.products)
 
 
-class Unsorted(Cold):
+class Unsorted(Column):
+    """The sequence method as it is shipped, which carries the space while that pays."""
+
     name = "recycled, unsorted"
-    space: RecycleSpace | None = None
+    sorted = False
+
+    def __init__(self, preconditioner: Callable[[Any], Any] | None) -> None:
+        super().__init__(None)
+        self.method = Recycling(M_KEPT, K_KEPT, make=preconditioner, max_iterations=LIMIT)
 
     def solve(self, job: Job) -> Answer:
-        answer, self.space = self._solve(job, self.space)
-        return answer
+        result = self.method.solve(job.A, job.b, job.rtol)
+        return Answer(result.x, result.products)
 
 
 class Recycled(Unsorted):

@@ -24,7 +24,10 @@ DRIFT = 1e-3  # of |r|: larger components along C are taken out before a cycle
 
 
 class Cycles:
-    """State of one solve: x, r and the first `kept` rows of U, T and C with A U = C, U = M T."""
+    """State of one solve: x, r and the first `kept` rows of U, T and C with A U = C, U = M T.
+
+    renewals: cycles that renew the space; in those after them each correction joins it.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,11 @@ class Cycles:
         k: int,
         left: bool,
         target: Target,
-        every: bool,
+        renewals: float,
         workspace: Workspace,
     ) -> None:
         self.system, self.m, self.k, self.target = system, m, k, target
-        self.left, self.every, self.workspace = left, every, workspace
+        self.left, self.renewals, self.workspace = left, renewals, workspace
         self.x = system.x0  # 2
         self.r = system.residual(self.x) if system.started else system.b
         self.norm = float(np.linalg.norm(self.r))
@@ -161,7 +164,7 @@ class Cycles:
             elif not self.norm < (1 - 1e-8) * before:
                 if arnoldi.exhausted and arnoldi.singular:
                     return "breakdown: matrix is singular on the Krylov space"
-                if self.every:
+                if self.renewals:
                     return STAGNATED
                 self.deflate()
         return CONVERGED
@@ -170,7 +173,7 @@ class Cycles:
         """Restarts with the space as it is gain nothing: renew it in every cycle from here on."""
         if self.kept > self.k:
             self.renew(None)
-        self.every = True
+        self.renewals = np.inf
 
     def refine(self) -> None:
         """Go on in double precision."""
@@ -186,7 +189,7 @@ class Cycles:
         """Steps of Arnoldi beside the space, the correction from them, and what becomes of C."""
         v, size = self.project(DRIFT)
         first, kept = self.norm, self.kept
-        steps = self.m - (kept if self.every else self.k)
+        steps = self.m - (kept if self.renewals else self.k)
         steps = min(steps, max_iterations - self.iterations)
         arnoldi = self.arnoldi = Arnoldi(self.operate, v, size, self.W, kept, steps)  # 10, 11, 22
         rest = size
@@ -203,8 +206,9 @@ class Cycles:
         Z = arnoldi.V if self.Z is None else self.Z
         step = y.astype(self.kind) @ Z[: arnoldi.size] - along @ self.U[:kept]
         self.correct(step)  # 13, 26, 27
-        if self.k and self.every:
+        if self.k and self.renewals:
             self.renew(arnoldi)
+            self.renewals -= 1
         elif self.k:
             self.append(arnoldi, y, along, step)
         return arnoldi

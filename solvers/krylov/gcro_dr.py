@@ -19,8 +19,9 @@ from .result import CONVERGED, KrylovResult, Operator, System
 from .space import RecycleSpace, Workspace
 
 Side = Literal["right", "left", "flexible"]
-Refresh = Literal["cycle", "system"]
+Refresh = Literal["cycle", "early", "system"]
 SINGLE_FROM = 1000  # unknowns: below it single precision saves nothing
+EARLY = 5  # cycles, by which the space holds what slows the iteration most
 
 
 def gcro_dr(
@@ -50,9 +51,11 @@ def gcro_dr(
     target   which harmonic Ritz vectors of A M (M A on the left) are kept
     refresh  "cycle": in every cycle, as published. "system": the correction of each cycle
              joins the space, which is reduced to k directions when it holds m of them, and at
-             the end: no eigenproblem within a cycle and no direction lost, and as few products
-             for the target "smallest"; those corrections hold little of the others. None:
-             "system" where a space for that target is given, else "cycle"
+             the end: no eigenproblem within a cycle and no direction lost; those corrections
+             hold little of other targets than "smallest". "early": in the first five cycles,
+             then as "system": with as few products as "cycle", in down to half the time. None:
+             for the target "smallest" "early", or "system" where the space is of this very
+             matrix; for the others "cycle"
     precision  "mixed": basis and space in single precision, x and the residual that starts each
              cycle in double, so that any tolerance is reached; a system for which single
              precision is too coarse goes on in double, and so do those that get its space
@@ -65,7 +68,7 @@ def gcro_dr(
         raise InputError(f"expected 0 <= k < m, got m = {m} and k = {k}; try m = 40, k = 20")
     for name, value, known in (
         ("side", side, ("right", "left", "flexible")),
-        ("refresh", refresh, ("cycle", "system", None)),
+        ("refresh", refresh, ("cycle", "early", "system", None)),
         ("precision", precision, ("mixed", "double")),
     ):
         if value not in known:
@@ -78,8 +81,9 @@ def gcro_dr(
             "begin a new space for another size"
         )
     carried = space is not None and len(space.U) > 0 and k > 0
-    every = refresh == "cycle" or (refresh is None and not (carried and target == "smallest"))
-    iteration = Cycles(system, m, k, side == "left", target, every, workspace or Workspace())
+    named = refresh or ("early" if target == "smallest" else "cycle")
+    renewals = {"cycle": np.inf, "early": EARLY, "system": 0}[named]
+    iteration = Cycles(system, m, k, side == "left", target, renewals, workspace or Workspace())
     solved = system.norm_b == 0 or iteration.norm <= iteration.goal
     if solved or not np.isfinite(iteration.norm):
         return iteration.finish(CONVERGED), space
@@ -89,6 +93,8 @@ def gcro_dr(
         iteration.allocate(system.dtype if coarse else _single(system.dtype))
         if space is not None and carried:
             iteration.reuse(space)
+            if refresh is None and target == "smallest" and iteration.age:
+                iteration.renewals = 0
         reason = iteration.run(max_iterations)
         result = iteration.finish(reason)
         return result, iteration.space() or space  # 34

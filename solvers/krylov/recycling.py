@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
+from ...geometry.errors import InputError
 from ..csr import UnusableMatrix
 from .gcro_dr import Refresh, Side, gcro_dr
 from .harmonic_ritz import Target
@@ -14,6 +16,7 @@ from .result import KrylovResult, Operator, unusable
 from .space import RecycleSpace, Workspace
 
 LEARNED = 3  # systems of one matrix after which a deflation space is left as it is
+PAUSE, LONGEST_PAUSE = 4, 64  # systems without a carried space, after it did not pay
 
 
 class Preconditioned:
@@ -45,6 +48,12 @@ class Preconditioned:
 class Recycling(Preconditioned):
     """GCRO-DR on a sequence of systems (see `gcro_dr`), any square matrices.
 
+    carry: "adaptive" or "always". Fitting k carried vectors to another matrix takes k products,
+    which pays where the matrices are alike and the iterations many, and costs where they are not:
+    by "adaptive" a system that took no fewer products with the space than others did without is
+    followed by 4 without it, then 8, and so on to 64, until it pays again. For the matrix of the
+    system before, the same object, the space is always carried.
+
     make(A) gives the preconditioner; where it has `update(A)`, that is called for the next
     matrices of the same shape, and neither for the same object again. A matrix that it cannot
     be made for is a breakdown of that system. The space goes from system
@@ -66,28 +75,50 @@ class Recycling(Preconditioned):
         target: Target = "smallest",
         refresh: Refresh | None = None,
         max_iterations: int = 10_000,
+        carry: Literal["adaptive", "always"] = "adaptive",
     ) -> None:
         super().__init__(make)
+        if carry not in ("adaptive", "always"):
+            raise InputError(f"expected carry 'adaptive' or 'always', got {carry!r}")
         self.m, self.k, self.side, self.target, self.refresh = m, k, side, target, refresh
-        self.max_iterations = max_iterations
+        self.max_iterations, self.carry = max_iterations, carry
         self.space: RecycleSpace | None = None
         self._workspace = Workspace()
+        self._without: float | None = None  # products that systems take without a space
+        self._pause = self._waiting = 0
 
     def solve(
         self, A: Operator, b: np.ndarray, rtol: float, x0: np.ndarray | None = None
     ) -> KrylovResult:
         """Solve A x = b until |b - A x| <= rtol |b|."""
         if self.space is not None and self.space.U.shape[1] != np.size(b):
-            self.space = None
+            self.space = self._without = None
+            self._pause = self._waiting = 0
         try:
             M = self._meet(A)
         except UnusableMatrix as error:
             return unusable(b, error.reason)
-        result, self.space = gcro_dr(
-            A, b, self.space, self.m, self.k, x0, M, rtol, self.max_iterations,
+        carried = self.space if self.same or not self._waiting else None
+        result, space = gcro_dr(
+            A, b, carried, self.m, self.k, x0, M, rtol, self.max_iterations,
             self.side, self.target, self.refresh, workspace=self._workspace,
         )  # fmt: skip
+        self.space = space or self.space
+        if self.carry == "adaptive" and not self.same and result.iterations:
+            self._judge(result.products, carried is not None)
         return result
+
+    def _judge(self, products: int, carried: bool) -> None:
+        """Take note of a system, and whether the next ones shall do without the space."""
+        if not carried:
+            self._waiting = max(self._waiting - 1, 0)
+            before = products if self._without is None else self._without
+            self._without = (before + products) / 2
+        elif self._without is not None and products >= self._without:
+            self._pause = min(2 * self._pause or PAUSE, LONGEST_PAUSE)
+            self._waiting = self._pause
+        else:
+            self._pause = 0
 
 
 class RecyclingCG(Preconditioned):

@@ -29,7 +29,7 @@ METHODS = {
             A, b, None, 12, 5, M=M, rtol=rtol, side=side, refresh=refresh
         )[0]
         for side in ("right", "left", "flexible")
-        for refresh in ("cycle", "system")
+        for refresh in ("cycle", "early", "system")
     },
 }
 
@@ -151,13 +151,14 @@ def test_recycled_cg_needs_less_and_less_on_a_slowly_changing_sequence():
 def test_a_space_on_the_same_matrix_pays_at_once_and_is_not_fitted_again():
     A = diffusion(36, 0)
     first, other = np.random.default_rng(0).normal(size=(2, A.shape[0]))
-    cold, space = gcro_dr(A, first, None, 30, 14)
+    cold, space = gcro_dr(A, first, None, 30, 14, refresh="cycle")
     warm, after = gcro_dr(A, other, space, 30, 14)
-    fitted, _ = gcro_dr(A, other, RecycleSpace(space.U, space.T), 30, 14)
+    unknown = RecycleSpace(space.U, space.T)
+    fitted, _ = gcro_dr(A, other, unknown, 30, 14, refresh="system")
     assert warm.products < 0.75 * cold.products
     assert fitted.products - warm.products >= 10  # k images against one question
-    for _ in range(2):
-        _, after = gcro_dr(A, first, after, 30, 14)
+    for b in np.random.default_rng(1).normal(size=(2, A.shape[0])):
+        _, after = gcro_dr(A, b, after, 30, 14)
     assert one_sided_distance(lowest(A, 3), after.U) < 1e-3
 
     cold, space = recycled_cg(A, first, None, 14)
@@ -346,6 +347,44 @@ def test_a_sequence_method_carries_drops_and_survives(kind):
     zero = A - sparse.diags_array(A.diagonal()).tocsr()
     assert method.solve(zero, b, 1e-8).reason.startswith("breakdown: zero on the diagonal")
     assert method.solve(A, b, 1e-8).converged
+
+
+def test_a_space_that_does_not_pay_is_not_carried_until_it_is_tried_again():
+    def unlike(seed):  # another eigenbasis each, and so few iterations that fitting costs more
+        rng = np.random.default_rng(seed)
+        Q = np.linalg.qr(rng.normal(size=(60, 60)))[0]
+        return Q @ np.diag(rng.uniform(1, 20, 60)) @ Q.T, rng.normal(size=60)
+
+    systems = [unlike(seed) for seed in range(8)]
+    alone = [gcro_dr(A, b, None, 16, 8, rtol=1e-6)[0].products for A, b in systems]
+
+    def products(carry):
+        method = Recycling(16, 8, carry=carry)
+        return [method.solve(A, b, 1e-6).products for A, b in systems]
+
+    always, adaptive = products("always"), products("adaptive")
+    assert all(carried > cold for carried, cold in zip(always[1:], alone[1:], strict=True))
+    assert adaptive[:2] == always[:2]
+    assert adaptive[2:6] == alone[2:6]
+    assert adaptive[6] > alone[6]
+    assert adaptive[7] == alone[7]
+
+
+def test_an_unknown_way_to_carry_is_refused():
+    with pytest.raises(InputError, match="carry 'adaptive' or 'always', got 'never'"):
+        Recycling(carry="never")
+
+
+def test_for_the_same_matrix_the_space_is_carried_whatever_was_before():
+    method = Recycling(16, 8)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        A = np.diag(rng.uniform(1, 3, 60))
+        method.solve(A, rng.normal(size=60), 1e-6)
+    assert method._waiting
+    A = diffusion(16, 0)
+    first, second = (method.solve(A, rng.normal(size=256), 1e-8).products for _ in range(2))
+    assert second < 0.8 * first
 
 
 def test_of_one_matrix_the_deflation_space_is_learned_a_few_times():
