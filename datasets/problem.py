@@ -253,7 +253,12 @@ class Problem(ABC):
         """Evaluate drawn inputs on the solver's grid, solve, and return fields on `grid`."""
         own = self.grid(fidelity.resolution)
         solution = self.solve(self.evaluate_batch(draws, own), fidelity, threads)
-        return dataclasses.replace(solution, fields=self.transfer(solution.fields, own, grid))
+        fields = solution.fields
+        # A sample that blew up is no reason to lose the others.
+        finite = np.isfinite(fields).all(axis=tuple(range(1, fields.ndim)), keepdims=True)
+        moved = self.transfer(np.where(finite, fields, 0.0), own, grid)
+        finite = finite.reshape(-1, *(1,) * (moved.ndim - 1))
+        return dataclasses.replace(solution, fields=np.where(finite, moved, np.nan))
 
     @abstractmethod
     def truth_checks(

@@ -161,6 +161,26 @@ def test_the_ruler_measures_a_solver_of_several_outputs():
     assert 1e-4 < off.errors["L2"] < 3e-3
 
 
+def test_a_trajectory_that_blows_up_is_left_out_of_the_file(tmp_path):
+    class Explosive(Oscillators):
+        def solve(self, inputs, fidelity, threads=1):
+            found = super().solve(inputs, fidelity, threads)
+            fields, bad = found.fields.copy(), inputs["rate"] > 1.5
+            fields[bad, 2:] = np.nan
+            reason = tuple("blow-up at t = 0.5" if b else "converged" for b in bad)
+            return replace(found, fields=fields, converged=~bad, reason=reason)
+
+        def data_fidelity(self, resolution, tolerance):
+            return Fidelity(2 * resolution, tolerance)  # another grid than the file's
+
+    problem = Explosive(frames=4)
+    report = generate(problem, 8, 16, 0, tmp_path / "data.h5")
+    rates = [problem.draw_sample(0, i)["rate"] for i in range(8)]
+    assert [sample for sample, _ in report.failed] == [i for i in range(8) if rates[i] > 1.5]
+    assert all(reason == "blow-up at t = 0.5" for _, reason in report.failed)
+    assert np.isfinite(Dataset(tmp_path / "data.h5").read("q")).all()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"horizon": 0.0}, {"horizon": np.nan}, {"frames": 1}, {"frames": 2.5}]
 )
