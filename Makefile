@@ -13,7 +13,7 @@ setup: .venv/.ready
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
 	@echo "compiling the kernels, once"
 	mkdir -p .cache
-	for problem in burgers convection_diffusion darcy helmholtz poisson; do $(BIN)/sobolev generate $$problem --samples 1 --resolution 16 --output .cache/kernels.h5 --force || exit 1; done
+	for problem in burgers chaotic combustor convection_diffusion darcy helmholtz poisson; do $(BIN)/sobolev generate $$problem --samples 1 --resolution 16 --output .cache/kernels.h5 --force || exit 1; done
 	touch $@
 
 demo: setup
