@@ -32,7 +32,7 @@ class EvolutionProblem(Problem):
     horizon: float = 1.0
     frames: int = 11
 
-    coordinates: ClassVar = ("t", "x")
+    coordinates: ClassVar[tuple[str, ...]] = ("t", "x")
 
     def __post_init__(self) -> None:
         check_range("horizon", self.horizon, 1e-12, 1e12)
