@@ -68,6 +68,7 @@ problems = Registry(
         "kuramoto_sivashinsky": f"{_HERE}.problems.kuramoto_sivashinsky:KuramotoSivashinsky",
         "navier_stokes": f"{_HERE}.problems.navier_stokes:NavierStokes",
         "poisson": f"{_HERE}.problems.poisson:Poisson",
+        "quasi_geostrophic": f"{_HERE}.problems.quasi_geostrophic:QuasiGeostrophic",
         "schroedinger": f"{_HERE}.problems.schroedinger:Schroedinger",
         "thermal": f"{_HERE}.problems.thermal:Thermal",
     },
