@@ -80,9 +80,8 @@ class Cycles:
         """Make the carried directions fit this matrix, and take their part out of r."""
         U = self._cast(space.U[: self.k])
         T = U if self.same or space.T is None else self._cast(space.T[: self.k])
-        if space.C is not None and self._fits(space):
-            images, self.age = self._cast(space.C[: self.k]), space.age + 1
-            self.combine(space.past)
+        if space.C is not None and self.age:
+            images = self._cast(space.C[: self.k])
         else:
             images = np.stack([self.image(u) for u in U])  # 4
             if not np.all(np.isfinite(images)):
@@ -97,15 +96,17 @@ class Cycles:
         if not self.norm <= self.goal:
             self.project(-1.0)  # 7, 8
 
-    def combine(self, past: tuple[tuple[np.ndarray, np.ndarray], ...]) -> None:
-        """Begin with the combination of earlier solutions of this matrix that leaves least of r.
+    def remember(self, space: RecycleSpace) -> None:
+        """Where the space is of this matrix, begin with earlier solutions: as leaves least of r.
 
         Where right-hand sides span few dimensions, that is the solution. Where it is not nearly,
         the space does better alone.
         """
-        self.past = past
-        if past:
-            X, images = (np.stack(rows) for rows in zip(*past, strict=True))
+        if not self._fits(space):
+            return
+        self.age, self.past = space.age + 1, space.past
+        if self.past:
+            X, images = (np.stack(rows) for rows in zip(*self.past, strict=True))
             y = np.linalg.lstsq(images.T, self.r, rcond=1e-13)[0]
             if np.linalg.norm(self.r - y @ images) <= NEARLY * self.norm:
                 self.correct((y @ X).astype(self.x.dtype))

@@ -62,7 +62,7 @@ def gcro_dr(
     workspace  memory of the worker, for the next system of the size
 
     Raises `InputError` on shapes that do not fit and on unknown options. A system that its first
-    guess already solves gives back the space that it was given.
+    guess or earlier solutions already solve gives back the space that it was given.
     """
     if not 0 <= k < m:
         raise InputError(f"expected 0 <= k < m, got m = {m} and k = {k}; try m = 40, k = 20")
@@ -88,6 +88,10 @@ def gcro_dr(
     if solved or not np.isfinite(iteration.norm):
         return iteration.finish(CONVERGED), space
     with np.errstate(all="ignore"):  # what overflows is found and reported
+        if space is not None and carried:
+            iteration.remember(space)
+        if iteration.norm <= iteration.goal:
+            return iteration.finish(CONVERGED), space
         coarse = precision == "double" or system.b.size < SINGLE_FROM
         coarse = coarse or (space is not None and space.U.dtype == system.dtype)
         iteration.allocate(system.dtype if coarse else _single(system.dtype))
