@@ -5,7 +5,7 @@ A ghost at distance x outside is  const + sum_k table_k u_k  over the cells next
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +15,21 @@ from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from .march import CLOSURE, INSIDE, KIND, PERIODIC, SOURCES
 
+Value = float | np.ndarray | Callable[[np.ndarray], np.ndarray]
+"""A number, one for each sample, (batch,), or a function of times (k,) that gives (k,) or
+(k, batch), as `scipy.interpolate.CubicSpline` does for a table."""
+
 
 @dataclass(frozen=True)
 class Dirichlet:
-    """u = value at the end.
+    """u = value at the end, at the times of all stages.
 
     The ghosts lie on the polynomial of degree order - 1 through the value and the nearest cells
     (at order 2 they are the mirror image with the other sign about the value); a point that
     stands on the end (vertex grids) is given the value.
     """
 
-    value: float = 0.0
+    value: Value = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Neumann:
     reaction-diffusion equations; it also keeps the total of the field.
     """
 
-    slope: float = 0.0
+    slope: Value = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,43 @@ Boundary = Side | Mapping[str, tuple[Sides, Sides]]  # one for all ends, or (low
 class Closures:
     """Ends of the engine's three axes in numbers, see `march`.
 
-    ends (3, 2, fields, 3) int64; tables (3, 2, fields, ghosts, sources);
-    values (3, 2, fields, ghosts)
+    ends (3, 2, fields, 3) int64; tables (3, 2, fields, ghosts, sources); units (3, 2, fields,
+    ghosts): what a ghost gets for each unit of the value that is given at its end; given: those
+    values, by (axis, end, field)
     """
 
     ends: np.ndarray
     tables: np.ndarray
-    values: np.ndarray
+    units: np.ndarray
+    given: Mapping[tuple[int, int, int], Value]
 
     @property
     def deepest(self) -> int:
         """Index of the last plane that a ghost before plane 0 looks at."""
         first = self.ends[0, 0]
         return max(0, int((first[:, INSIDE] + first[:, SOURCES]).max()) - 1)
+
+    @property
+    def moving(self) -> bool:
+        """Whether any value depends on the time."""
+        return any(map(callable, self.given.values()))
+
+    def values(self, times: np.ndarray, sample: int) -> np.ndarray:
+        """What the ghosts of a sample get at some times (k,): (k, 3, 2, fields, ghosts)."""
+        result = np.zeros((len(times), *self.units.shape))
+        for at, value in self.given.items():
+            found = np.asarray(value(times) if callable(value) else value, dtype=float)
+            if callable(value):
+                if found.shape[:1] != times.shape or found.ndim > 2:
+                    raise InputError(
+                        f"expected a value for each of {len(times)} times at an end, got shape "
+                        f"{found.shape}; return an array like the times, or (times, batch)"
+                    )
+                found = (found[:, sample] if found.ndim == 2 else found)[:, None]
+            elif found.ndim:
+                found = found[sample]
+            result[(slice(None), *at)] = found * self.units[at]
+        return result
 
 
 def sides_of(boundary: Boundary, grid: Grid, fields: Sequence[str]) -> list[list[list[Side]]]:
@@ -117,17 +145,19 @@ def closures(
     axes: Sequence[int],
     reach: Sequence[int],
     order: int,
+    batch: int,
 ) -> Closures:
     """The ends of a grid.
 
     axes: where each axis of the grid is among the engine's three; reach: its ghost cells;
-    order: of the differences, for Dirichlet ends.
+    order: of the differences, for Dirichlet ends; batch: of samples, each with its own values.
     """
     sides = sides_of(boundary, grid, fields)
     ghosts, sources = max(reach) + 1, max(max(reach) + 1, order)
     ends = np.zeros((3, 2, len(fields), 3), dtype=np.int64)
     tables = np.zeros((3, 2, len(fields), ghosts, sources))
-    values = np.zeros((3, 2, len(fields), ghosts))
+    units = np.zeros((3, 2, len(fields), ghosts))
+    given: dict[tuple[int, int, int], Value] = {}
     for axis, width in enumerate(reach):
         if width == 0:
             continue
@@ -139,26 +169,39 @@ def closures(
             for c, side in enumerate(sides[axis][end]):
                 at = (axes[axis], end, c)
                 if isinstance(side, Dirichlet):
-                    inside, table, value = _given(side.value, width, order, cell)
+                    inside, table, unit = _polynomial(width, order, cell)
+                    given[at] = _checked(side.value, batch)
                 else:
-                    slope = side.slope if isinstance(side, Neumann) else 0.0
-                    inside, table, value = _mirror(slope * h * (2 * end - 1), width, cell)
+                    inside, table, unit = _mirror(h * (2 * end - 1), width, cell)
+                    given[at] = _checked(side.slope, batch) if isinstance(side, Neumann) else 0.0
                 ends[at] = CLOSURE, inside, table.shape[1]
                 tables[at][: table.shape[0], : table.shape[1]] = table
-                values[at][: len(value)] = value
-    return Closures(ends, tables, values)
+                units[at][: len(unit)] = unit
+    return Closures(ends, tables, units, given)
 
 
-def _given(value: float, width: int, order: int, cell: bool) -> tuple[int, np.ndarray, np.ndarray]:
-    """Polynomial of degree order - 1 through the value at 0 and cells at 1, 2, .. (or halves).
+def _checked(value: Value, batch: int) -> Value:
+    if callable(value):
+        return value
+    found = np.asarray(value, dtype=float)
+    if found.shape not in ((), (batch,)) or not np.all(np.isfinite(found)):
+        raise InputError(
+            f"expected a finite number at an end, or {batch} of them, got {value}; give one for "
+            "each sample, or a function of times"
+        )
+    return found
+
+
+def _polynomial(width: int, order: int, cell: bool) -> tuple[int, np.ndarray, np.ndarray]:
+    """Polynomial of degree order - 1 through a value of 1 at 0 and cells at 1, 2, .. (or halves).
 
     At order 2 ghosts farther away than the first are mirrored too, each from its own cell.
     """
     inside, count = (0, width) if cell else (1, width + 1)
     if order == 2:
-        table, values = np.zeros((count, width)), np.full(count, 2.0 * value)
+        table, values = np.zeros((count, width)), np.full(count, 2.0)
         table[inside:] = -np.eye(width)
-        values[:inside] = value
+        values[:inside] = 1.0
         return inside, table, values
     # Twice the distances from the end, so that they are integers.
     nodes = [0, *(2 * k + 1 if cell else 2 * k + 2 for k in range(order - 1))]
@@ -166,10 +209,10 @@ def _given(value: float, width: int, order: int, cell: bool) -> tuple[int, np.nd
     for q in range(count):
         ghost = -(2 * q + 1) if cell else -2 * q
         if ghost == 0:
-            values[q] = value
+            values[q] = 1.0
             continue
         on_end, *weights = difference_weights(tuple(node - ghost for node in nodes), 0)
-        table[q], values[q] = weights, on_end * value
+        table[q], values[q] = weights, on_end
     return inside, table, values
 
 

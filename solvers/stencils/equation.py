@@ -31,9 +31,10 @@ class Equation:
     floats, which are then of the precision of the run.
 
     fluxes, speeds: for a conservation law, a function for each axis of the fields and the
-    parameters: the fluxes of the fields (a number, or a tuple), and a bound of the speeds of all
-    waves, written with functions of NumPy. The rates then get -div(flux) of each field behind
-    the fields, before the terms.
+    parameters: the fluxes of the fields (a number, or a tuple), and the lowest and the highest
+    speed of all waves, written with functions of NumPy. The rates then get -div(flux) of each
+    field behind the fields, before the terms. positive: fields that no face value of a
+    reconstruction may make negative.
 
     Raises `InputError` for terms of fields that are not there and names used twice.
 
@@ -51,6 +52,7 @@ class Equation:
     parameters: tuple[str, ...] = ()
     fluxes: tuple[Rates, ...] = ()
     speeds: tuple[Rates, ...] = ()
+    positive: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = (*self.fields, *self.coefficients, *self.parameters)
@@ -60,7 +62,7 @@ class Equation:
             raise InputError(
                 f"expected as many speeds as fluxes, got {len(self.speeds)} and {len(self.fluxes)}"
             )
-        if unknown := {field for field, _ in self.terms} - set(self.fields):
+        if unknown := ({field for field, _ in self.terms} | set(self.positive)) - set(self.fields):
             raise InputError(f"expected terms of {self.fields}, got terms of {sorted(unknown)}")
 
     def stencils(self, grid: Grid, order: int) -> tuple[Stencil, ...]:

@@ -78,13 +78,13 @@ def _advection_flux(u, speed):
     return speed * u
 
 
-def _advection_speed(u, speed):
-    return np.abs(speed)
+def _advection_speeds(u, speed):
+    return speed, speed
 
 
 ADVECTION = Equation(
     "advection", ("u",), (), _carried, parameters=("speed",), fluxes=(_advection_flux,),
-    speeds=(_advection_speed,),
+    speeds=(_advection_speeds,),
 )  # fmt: skip
 """u_t + (c u)_x = 0, from fluxes"""
 
@@ -97,15 +97,19 @@ def _burgers_flux(u, viscosity):
     return 0.5 * u * u
 
 
-def _burgers_speed(u, viscosity):
-    return np.abs(u)
+def _burgers_speeds(u, viscosity):
+    return u, u
 
 
 BURGERS_SHOCKS = Equation(
     "burgers_shocks", ("u",), (("u", "xx"),), _spread, parameters=("viscosity",),
-    fluxes=(_burgers_flux,), speeds=(_burgers_speed,),
+    fluxes=(_burgers_flux,), speeds=(_burgers_speeds,),
 )  # fmt: skip
 """u_t + (u^2 / 2)_x = nu u_xx from fluxes, with shocks; nu may be zero"""
+
+
+# Velocities are discharge over depth, and fall to zero where the depth does, below a micrometre
+# (after Kurganov & Petrova, Commun. Math. Sci. 5 (2007), equation 2.17).
 
 
 def _water_1d(h, m, transport_h, transport_m, gravity):
@@ -113,11 +117,14 @@ def _water_1d(h, m, transport_h, transport_m, gravity):
 
 
 def _water_flux_1d(h, m, gravity):
-    return m, m * m / h + 0.5 * gravity * h * h
+    u = 2.0 * h * m / (h * h + np.maximum(h * h, 1e-12))
+    return h * u, m * u + 0.5 * gravity * h * h
 
 
-def _water_speed_1d(h, m, gravity):
-    return np.abs(m / h) + np.sqrt(gravity * h)
+def _water_speeds_1d(h, m, gravity):
+    u = 2.0 * h * m / (h * h + np.maximum(h * h, 1e-12))
+    c = np.sqrt(gravity * np.maximum(h, 0.0))
+    return u - c, u + c
 
 
 def _water_2d(h, m, n, transport_h, transport_m, transport_n, gravity):
@@ -125,29 +132,36 @@ def _water_2d(h, m, n, transport_h, transport_m, transport_n, gravity):
 
 
 def _water_flux_x(h, m, n, gravity):
-    return m, m * m / h + 0.5 * gravity * h * h, m * n / h
+    u = 2.0 * h * m / (h * h + np.maximum(h * h, 1e-12))
+    return h * u, m * u + 0.5 * gravity * h * h, n * u
 
 
 def _water_flux_y(h, m, n, gravity):
-    return n, m * n / h, n * n / h + 0.5 * gravity * h * h
+    v = 2.0 * h * n / (h * h + np.maximum(h * h, 1e-12))
+    return h * v, m * v, n * v + 0.5 * gravity * h * h
 
 
-def _water_speed_x(h, m, n, gravity):
-    return np.abs(m / h) + np.sqrt(gravity * h)
+def _water_speeds_x(h, m, n, gravity):
+    u = 2.0 * h * m / (h * h + np.maximum(h * h, 1e-12))
+    c = np.sqrt(gravity * np.maximum(h, 0.0))
+    return u - c, u + c
 
 
-def _water_speed_y(h, m, n, gravity):
-    return np.abs(n / h) + np.sqrt(gravity * h)
+def _water_speeds_y(h, m, n, gravity):
+    v = 2.0 * h * n / (h * h + np.maximum(h * h, 1e-12))
+    c = np.sqrt(gravity * np.maximum(h, 0.0))
+    return v - c, v + c
 
 
 SHALLOW_WATER_1D = Equation(
     "shallow_water_1d", ("h", "m"), (), _water_1d, parameters=("gravity",),
-    fluxes=(_water_flux_1d,), speeds=(_water_speed_1d,),
+    fluxes=(_water_flux_1d,), speeds=(_water_speeds_1d,), positive=("h",),
 )  # fmt: skip
-"""h_t + m_x = 0, m_t + (m^2 / h + g h^2 / 2)_x = 0; depth h > 0, discharge m = h u"""
+"""h_t + m_x = 0, m_t + (m^2 / h + g h^2 / 2)_x = 0; depth h >= 0, discharge m = h u"""
 
 SHALLOW_WATER_2D = Equation(
     "shallow_water_2d", ("h", "m", "n"), (), _water_2d, parameters=("gravity",),
-    fluxes=(_water_flux_x, _water_flux_y), speeds=(_water_speed_x, _water_speed_y),
+    fluxes=(_water_flux_x, _water_flux_y), speeds=(_water_speeds_x, _water_speeds_y),
+    positive=("h",),
 )  # fmt: skip
-"""Depth h > 0 and discharges m = h u along x and n = h v along y, flat bottom"""
+"""Depth h >= 0 and discharges m = h u along x and n = h v along y, flat bottom"""

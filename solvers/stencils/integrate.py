@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def integrate(
     threads: int = 1,
     max_steps: int = MAX_STEPS,
     reconstruction: str = "weno5",
+    flux: str = "split",
 ) -> Solution:
     """Solve u_t = F(u) from u(times[0]) = u0, for a batch of samples.
 
@@ -43,8 +45,7 @@ def integrate(
     times: increasing, (frames,); parameters: a number, or one for each sample, (batch,);
     coefficients: arrays of grid.shape, or (batch, *grid.shape); boundary: of the axes that are
     not periodic, slope zero unless told; order: 2, 4 or 6 in the spacing; scheme: a name of
-    `tableaux.RUNGE_KUTTA`; reconstruction: of fluxes, "weno5" or "upwind" (of order 1);
-    threads: over samples, or over slabs of a single one.
+    `tableaux.RUNGE_KUTTA`; threads: over samples, or over slabs of a single one.
 
     `dt`: every interval between frames is cut into equal steps of at most that. Without it the
     steps are `SAFETY` times the stability limit, which is found anew at every frame.
@@ -66,7 +67,7 @@ def integrate(
     with compiling_is_told():
         job = prepared(
             equation, u0, times, grid, parameters or {}, coefficients or {}, boundary or Neumann(),
-            dt, order, scheme, np.dtype(dtype), max_steps, reconstruction, threads,
+            dt, order, scheme, np.dtype(dtype), max_steps, reconstruction, flux, threads,
         )  # fmt: skip
         return Solution.join(_trajectories(job, threads))
 
@@ -107,27 +108,47 @@ def _frames(
     if job.sigma is not None:
         given = np.concatenate([job.sigma[None], given])
         parameters = np.concatenate([parameters, job.rest])
-    domain = Domain(engine, given.reshape(-1, *engine.shape), parameters, pool, slabs)
-    domain.load(u0.reshape(-1, *engine.shape))
+    domain = Domain(engine, given.reshape(-1, *engine.shape), parameters, pool, slabs, sample)
+    domain.load(u0.reshape(-1, *engine.shape), times[0])
     frames[0] = domain.state.reshape(u0.shape)
-    done, limit = 0, np.inf
-    for i, interval in enumerate(np.diff(times)):
-        if job.dt is None:
-            limit = job.limit(sample, frames[i])
-        count = _count(job, interval, limit)
-        if done + count > job.max_steps:
-            return frames, done, f"{MAXIMUM_ITERATIONS}: {done + count} steps are needed"
-        taken = _march(domain, count, interval / count)
-        done += taken
-        if taken < count:
-            died, h = times[i] + taken * interval / count, interval / count
-            return (
-                frames,
-                done,
-                _blow_up(died, h, times[i], job.limit(sample, frames[i]), job.scheme),
-            )
+    done = 0
+    for i, (start, end) in enumerate(pairwise(times)):
+        steps, reason = _interval(job, sample, domain, start, end, job.max_steps - done)
+        done += steps
+        if reason != CONVERGED:
+            return frames, done, reason
         frames[i + 1] = domain.state.reshape(u0.shape)
     return frames, done, CONVERGED
+
+
+def _interval(
+    job: Job, sample: int, domain: Domain, t: float, end: float, budget: int
+) -> tuple[int, str]:
+    """From one frame to the next: steps taken, and `CONVERGED` or why not."""
+
+    def state() -> np.ndarray:
+        return domain.state.reshape(job.u0[sample].shape)
+
+    done, now, began = 0, state(), t
+    stiffness = np.inf if job.dt is not None else job.stiffness(sample, now)
+    watched = job.dt is None and job.equation.fluxes
+    while t < end:
+        limit = np.inf if job.dt is not None else job.limit(sample, now, stiffness)
+        count = _count(job, end - t, limit)
+        if done + count > budget:
+            needed = job.max_steps - budget + done + count
+            return done, f"{MAXIMUM_ITERATIONS}: {needed} steps are needed"
+        h = (end - t) / count
+        # Waves get faster where water begins to run: the first steps are watched closely.
+        some = min(count, CHECK, 1 + done) if watched else count
+        taken = _march(domain, some, h, t)
+        if taken < some:
+            limit = job.limit(sample, now, job.stiffness(sample, now))
+            return done + taken, _blow_up(t + taken * h, h, began, limit, job.scheme)
+        done += taken
+        t = end if some == count else t + some * h
+        now = state() if t < end else now
+    return done, CONVERGED
 
 
 def _count(job: Job, interval: float, limit: float) -> int:
@@ -142,15 +163,15 @@ def _count(job: Job, interval: float, limit: float) -> int:
     return max(1, int(np.ceil(interval / step * (1 - 1e-12)))) if np.isfinite(step) else 1
 
 
-def _march(domain: Domain, count: int, h: float) -> int:
-    """Take `count` steps; returns how many had been taken when the state was last looked at."""
+def _march(domain: Domain, count: int, h: float, t: float) -> int:
+    """Take `count` steps from t on; how many had been taken when the state was last looked at."""
     plan, single = domain.engine.plans[0], domain.engine.plans[-1]
     taken = 0
     while taken < count:
         passes = min(CHECK, (count - taken) // plan.steps)
         used = plan if passes else single
         passes = passes or count - taken
-        if not domain.run(passes, used, h):
+        if not domain.run(passes, used, h, t + taken * h):
             # The state was finite at the last look; one step less is told than was taken.
             return min(taken + passes * used.steps, count - 1)
         taken += passes * used.steps

@@ -12,8 +12,10 @@ from ...geometry.grid import Grid
 from ..tableaux import RUNGE_KUTTA, RungeKutta
 from .boundary import Boundary, closures, sponge
 from .equation import Equation
+from .faces import FLUXES
+from .reconstruction import REACH
 from .slab import Engine, Plan, Shape3
-from .source import FACES, compiled_update
+from .source import compiled_update
 from .stability import eigenvalues, largest_step, transport_rate
 
 CACHE = 16 << 20  # bytes: several steps a pass over rows pay when a flat state leaves this cache
@@ -46,8 +48,8 @@ class Job:
     dt: float | None
     max_steps: int
 
-    def limit(self, sample: int, state: np.ndarray) -> float:
-        """The stability limit of the step at a state (fields, *grid.shape)."""
+    def stiffness(self, sample: int, state: np.ndarray) -> float:
+        """The stability limit of the step without transport, at a state (fields, *grid.shape)."""
         stencils = self.equation.stencils(self.grid, self.order)
         given = self.given[min(sample, len(self.given) - 1)]
         lambdas = eigenvalues(
@@ -56,10 +58,19 @@ class Job:
         )  # fmt: skip
         if self.sigma is not None:
             lambdas = np.append(lambdas, lambdas - self.sigma.max())
+        return largest_step(self.method, lambdas)
+
+    def limit(self, sample: int, state: np.ndarray, stiffness: float) -> float:
+        """The limit with the transport of the state; half of it where fields must stay positive.
+
+        Then no cell gives away more than it has in a step of the nearest-cell fluxes.
+        """
         numbers = [float(value) for value in self.parameters[sample]]
         rate = transport_rate(self.equation, self.grid, state, numbers)
-        step = largest_step(self.method, lambdas)
-        return step / (1 + step * rate) if np.isfinite(step) else (1 / rate if rate else np.inf)
+        rate *= 2 if self.equation.positive else 1
+        if np.isfinite(stiffness):
+            return stiffness / (1 + stiffness * rate)
+        return 1 / rate if rate else np.inf
 
 
 def prepared(
@@ -76,6 +87,7 @@ def prepared(
     dtype: np.dtype,
     max_steps: int,
     reconstruction: str = "weno5",
+    flux: str = "split",
     threads: int = 1,
 ) -> Job:
     """The arguments of `integrate`, checked; `InputError` on what does not fit."""
@@ -89,8 +101,10 @@ def prepared(
         raise InputError(f"expected a scheme of {sorted(RUNGE_KUTTA)}, got {scheme!r}")
     if dtype not in (np.float32, np.float64):
         raise InputError(f"expected float32 or float64, got {dtype}")
-    if reconstruction not in FACES:
-        raise InputError(f"expected a reconstruction of {sorted(FACES)}, got {reconstruction!r}")
+    if reconstruction not in REACH:
+        raise InputError(f"expected a reconstruction of {sorted(REACH)}, got {reconstruction!r}")
+    if flux not in FLUXES:
+        raise InputError(f"expected a flux of {sorted(FLUXES)}, got {flux!r}")
     if equation.fluxes and len(equation.fluxes) != grid.ndim:
         raise InputError(
             f"expected {len(equation.fluxes)} dimensions for {equation.name}, got {grid.ndim}"
@@ -102,7 +116,7 @@ def prepared(
     sigma, rest = sponge(boundary, grid, equation.fields) or (None, np.zeros(0))
     engine = _engine(
         equation, grid, boundary, order, RUNGE_KUTTA[scheme], dtype, sigma is not None,
-        reconstruction, threads > batch,
+        reconstruction, flux, threads > batch, batch,
     )  # fmt: skip
     return Job(
         equation, grid, engine, RUNGE_KUTTA[scheme], scheme, order, u0, bare, times,
@@ -120,11 +134,13 @@ def _engine(
     dtype: np.dtype,
     damped: bool,
     reconstruction: str,
+    flux: str,
     cut: bool,
+    batch: int,
 ) -> Engine:
     stencils = equation.stencils(grid, order)
     axes = _axes(grid, len(equation.fields) * dtype.itemsize, cut)
-    faces = FACES[reconstruction] if equation.fluxes else 0
+    faces = REACH[reconstruction] if equation.fluxes else 0
 
     def spread(row: tuple[int, ...], rest: int) -> Shape3:
         result = [rest] * 3
@@ -146,12 +162,12 @@ def _engine(
     steps = 1 if len(method.stages) > 1 else (4 if spread(reach, 0)[0] else 2)
     plans = [Plan.of(method, count, dtype) for count in dict.fromkeys((steps, 1))]
     return Engine(
-        compiled_update(equation, offsets, axes, faces, damped, dtype),
+        compiled_update(equation, offsets, axes, reconstruction, flux, damped, dtype),
         spread(grid.shape, 1),
         spread(reach, 0),
         axes[0] == 0 and grid.wraps[0],
         plans,
-        closures(boundary, grid, equation.fields, axes, reach, order),
+        closures(boundary, grid, equation.fields, axes, reach, order, batch),
         np.concatenate([equation.weights(grid, order), 1 / np.array(grid.spacing)]).astype(dtype),
         len(equation.fields),
         dtype,

@@ -182,14 +182,17 @@ def _copy(state, slot, other, other_slot):
 
 
 @kernel()
-def sweep(update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p, bc):
-    """One pass. plan (L, 2 + history): history terms, copy or not, and of which levels;
+def sweep(
+    update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p, ends,
+    tables, given,
+):  # fmt: skip
+    """One pass. plan (L, 2 + history): history terms, copy or not, and of which levels; given
+    (L, 3, 2, fields, ghosts): values at the ends;
     shares (L, 1 + history) and steps (L,): out = shares[0] own + steps F + shares[h] Y_h.
     """
     levels, halo, lag, r = plan.shape[0], layout[HALO], layout[LAG], layout[G0]
     n0, n1, n2, g1, g2 = layout[N0], layout[N1], layout[N2], layout[G1], layout[G2]
     low, high = layout[PHYSICAL_LOW], layout[PHYSICAL_HIGH]
-    ends, tables, values = bc
     ring_mask = layout[WINDOW] - 1
     first, width = g1 * (n2 + 2 * g2) + g2, n2 + 2 * g2
     count = (n1 - 1) * width + n2
@@ -225,6 +228,7 @@ def sweep(update, state, rings, scratch, coefficients, layout, plan, shares, ste
                         _mix(target, slot, scratch, 0, share)
                     else:
                         _mix(target, slot, state, plane + halo, share)
+            values = given[level - 1]
             fill_plane(target, slot, layout, ends, tables, values)
             if r and low and plane == trigger:
                 fill_low(target, out_offset, out_mask, layout, ends, tables, values)
@@ -237,11 +241,16 @@ def march(
     passes, wraps, update, state, rings, scratch, coefficients, layout, plan, shares, steps,
     weights, p, bc,
 ):  # fmt: skip
-    """`passes` passes over a slab, periodic with itself or not; whether it is finite then."""
-    for _ in range(passes):
+    """`passes` passes over a slab, periodic with itself or not; whether it is finite then.
+
+    bc: ends, tables, and values (passes or 1, levels, 3, 2, fields, ghosts).
+    """
+    ends, tables, values = bc
+    for number in range(passes):
         if wraps:
             wrap_halo(state, layout)
         sweep(
-            update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p, bc
+            update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p,
+            ends, tables, values[number % values.shape[0]],
         )  # fmt: skip
     return is_finite(state, layout)

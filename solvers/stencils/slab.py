@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from itertools import pairwise
+from operator import mul
 
 import numpy as np
 
@@ -44,6 +47,8 @@ class Plan:
     levels: np.ndarray
     shares: np.ndarray
     slopes: np.ndarray
+    times: np.ndarray
+    """(L,) of the levels, in steps since the pass began."""
 
     @staticmethod
     def of(method: RungeKutta, steps: int, dtype: np.dtype) -> Plan:
@@ -54,6 +59,10 @@ class Plan:
         levels = np.zeros((len(stages) + copies, 2 + history), dtype=np.int64)
         shares = np.zeros((len(levels), 1 + history), dtype=dtype)
         slopes = np.zeros(len(levels), dtype=dtype)
+        nodes = [Fraction(0)]  # c_1 .. c_(s+1)
+        for alpha, beta in method.stages:
+            nodes.append(sum(map(mul, alpha, nodes), beta))
+        times = np.array([j + float(c) for j in range(steps) for c in nodes[1:]])
         for row, (alpha, beta) in enumerate(stages):
             first = row - row % len(method.stages)
             *before, own = alpha
@@ -64,7 +73,8 @@ class Plan:
             slopes[row] = float(beta)
         if copies:
             levels[-1, 1] = True
-        return Plan(steps, levels, shares, slopes)
+            times = np.append(times, times[-1])
+        return Plan(steps, levels, shares, slopes, times)
 
     @property
     def memory(self) -> int:
@@ -138,7 +148,7 @@ class Slab:
         self._unpadded(self.given)[:] = wanted
         self.parameters = parameters.astype(dtype)
         ends = engine.closures
-        self.closures = (ends.ends, ends.tables.astype(dtype), ends.values.astype(dtype))
+        self.ends, self.tables = ends.ends, ends.tables.astype(dtype)
 
     def _unpadded(self, planes: np.ndarray) -> np.ndarray:
         """(.., planes, cells) without the ghosts in the planes, a view."""
@@ -152,18 +162,21 @@ class Slab:
         halo = self.engine.halo
         return self._unpadded(self.state)[:, halo : halo + self.n0]
 
-    def load(self, fields: np.ndarray) -> None:
-        """Set the own cells, (fields, n0, n1, n2), and their ghosts."""
+    def load(self, fields: np.ndarray, values: np.ndarray) -> None:
+        """Set the own cells, (fields, n0, n1, n2), and their ghosts from the values at ends."""
         self.own[:] = fields
-        fill_state(self.state, self.layout, *self.closures)
+        fill_state(self.state, self.layout, self.ends, self.tables, values)
 
-    def run(self, passes: int, plan: Plan, dt: float, wraps: bool) -> bool:
-        """March; False where the state is not finite afterwards."""
+    def run(self, passes: int, plan: Plan, dt: float, wraps: bool, values: np.ndarray) -> bool:
+        """March; False where the state is not finite afterwards.
+
+        values: at ends, for each pass (or for all, 1) and level.
+        """
         slopes = (dt * plan.slopes).astype(self.engine.dtype)
         return march(
             passes, wraps, self.engine.update, self.state, self.rings, self.scratch, self.given,
             self.layout, plan.levels, plan.shares, slopes, self.engine.weights, self.parameters,
-            self.closures,
+            (self.ends, self.tables, values),
         )  # fmt: skip
 
 
@@ -177,9 +190,10 @@ class Domain:
         parameters: np.ndarray,
         pool: Executor | None = None,
         slabs: int = 1,
+        sample: int = 0,
     ) -> None:
         """slabs: at most so many; each is at least as thick as the halo that it lends."""
-        self.engine, self.pool = engine, pool
+        self.engine, self.pool, self.sample = engine, pool, sample
         count = max(1, min(slabs, engine.shape[0] // max(1, engine.halo, engine.lag + 1)))
         cuts = np.linspace(0, engine.shape[0], count + 1).astype(int)
         self.slabs = [
@@ -187,26 +201,37 @@ class Domain:
             for first, after in pairwise(cuts)
         ]
 
-    def load(self, fields: np.ndarray) -> None:
+    def load(self, fields: np.ndarray, t: float = 0.0) -> None:
+        """Set all cells, (fields, n0, n1, n2), at the time t."""
+        values = self._values(np.array([t]))[0]
         for slab in self.slabs:
-            slab.load(fields[:, slab.first : slab.first + slab.n0])
+            slab.load(fields[:, slab.first : slab.first + slab.n0], values)
+
+    def _values(self, times: np.ndarray) -> np.ndarray:
+        return self.engine.closures.values(times, self.sample).astype(self.engine.dtype)
 
     @property
     def state(self) -> np.ndarray:
         """A copy, (fields, n0, n1, n2)."""
         return np.concatenate([slab.own for slab in self.slabs], axis=1)
 
-    def run(self, passes: int, plan: Plan, dt: float) -> bool:
-        """March; False where the state is not finite afterwards."""
+    def run(self, passes: int, plan: Plan, dt: float, t: float = 0.0) -> bool:
+        """March from the time t; False where the state is not finite afterwards."""
+        different = passes if self.engine.closures.moving else 1
+        starts = t + dt * plan.steps * np.arange(different)
+        times = np.add.outer(starts, dt * plan.times)
+        values = self._values(times.ravel())
+        values = values.reshape(*times.shape, *values.shape[1:])
         if len(self.slabs) == 1:
             wraps = self.engine.periodic and self.engine.reach[0] > 0
-            return self.slabs[0].run(passes, plan, dt, wraps)
+            return self.slabs[0].run(passes, plan, dt, wraps, values)
         assert self.pool is not None
         finite = True
-        for _ in range(passes):
+        for number in range(passes):
             self._exchange()
-            done = self.pool.map(lambda slab: slab.run(1, plan, dt, False), self.slabs)
-            finite = all(list(done))
+            now = values[number % different :][:1]
+            run = partial(Slab.run, passes=1, plan=plan, dt=dt, wraps=False, values=now)
+            finite = all(list(self.pool.map(run, self.slabs)))
         return finite
 
     def _exchange(self) -> None:

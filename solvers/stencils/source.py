@@ -7,7 +7,7 @@ compilation serves all grids of a kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,20 @@ from ...geometry.errors import InputError
 from ..generated import generated_function
 from ..kernels import CONTRACT, kernel
 from .equation import Equation, in_precision
-from .weno import weno5
+from .faces import face_rows, faces_text, points_text, rows
+from .reconstruction import REACH, kept, muscl, weno5
 
 Offset3 = tuple[int, int, int]
 
-FACES = {"upwind": 1, "weno5": 3}  # reconstructions, and how far they look
+BLOCK = 1024  # cells of a plane whose faces are worked on together
+
+ARGUMENTS = "Y, place, mask, out, slot, given, plane, first, count, width, share, step, w, p"
 
 HEADER = '''\
 """{name}: written by sobolev.solvers.stencils.source; do not edit."""
 
 
-def update(Y, place, mask, out, slot, given, plane, first, count, width, share, step, w, p):'''
+def update({arguments}):'''
 
 
 class Update(types.WrapperAddressProtocol):
@@ -61,31 +64,51 @@ def compiled_update(
     equation: Equation,
     offsets: tuple[tuple[Offset3, ...], ...],
     axes: tuple[int, ...],
-    faces: int,
+    reconstruction: str,
+    flux: str,
     damped: bool,
     dtype: np.dtype,
 ) -> Update:
     """`update` of the equation whose terms have these offsets on the engine's three axes.
 
-    axes: which of them are the grid's; faces: what `FACES` has for its fluxes.
+    axes: which of them are the grid's; reconstruction, flux: of the fluxes, if there are any.
 
     Raises `InputError` where the rates stand in no file, or promote float32.
     """
-    rates, text = equation.rates, update_text(equation, offsets, axes, faces, damped)
-    functions = (rates, *equation.fluxes, *equation.speeds)
+    functions = (equation.rates, *equation.fluxes, *equation.speeds)
     if not all(Path(function.__code__.co_filename).is_file() for function in functions):
         raise InputError(
-            f"expected the functions of {equation.name} in a file, got {rates!r}; compiled code "
-            "is kept beside its file"
+            f"expected the functions of {equation.name} in a file, got {equation.rates!r}; "
+            "compiled code is kept beside its file"
         )
     origin = [(function.__code__.co_filename, function.__qualname__) for function in functions]
-    named = {f"flux{axis}": flux for axis, flux in enumerate(equation.fluxes)}
-    named |= {f"speed{axis}": speed for axis, speed in enumerate(equation.speeds)}
-    named |= {"rates": rates, "weno5": weno5}
-    compiled = {key: kernel(CONTRACT)(in_precision(f, dtype)) for key, f in named.items()}
+    scope = {f"flux{axis}": function for axis, function in enumerate(equation.fluxes)}
+    scope |= {f"speeds{axis}": function for axis, function in enumerate(equation.speeds)}
+    scope |= {"rates": equation.rates, "weno5": weno5, "muscl": muscl, "kept": kept, "np": np}
+    compiled = {
+        name: kernel(CONTRACT)(in_precision(function, dtype))
+        for name, function in scope.items()
+        if function is not np
+    }
     _check_rates(equation, compiled["rates"], dtype)
-    update = generated_function(text, "update", equation.name, compiled, f"{origin}{dtype}")
-    return Update(kernel(CONTRACT)(update), dtype)
+
+    def made(text: str, name: str) -> Any:
+        function = generated_function(
+            text, name, equation.name, {**compiled, "np": np}, f"{origin}{dtype}"
+        )
+        return kernel(CONTRACT)(in_precision(function, dtype))
+
+    transport = {}
+    for axis in range(len(equation.fluxes)):
+        transport[f"points{axis}"] = made(points_text(equation, axis, flux), "points")
+        text = faces_text(equation, axis, reconstruction, flux)
+        transport[f"faces{axis}"] = made(text, "faces")
+    compiled |= transport
+    text = update_text(equation, offsets, axes, reconstruction, flux, damped)
+    if equation.fluxes:
+        compiled["block"] = made(text.replace("def update(", "def block("), "block")
+        text = blocks_text(equation, axes, REACH[reconstruction], flux)
+    return Update(made(text, "update"), dtype)
 
 
 def _check_rates(equation: Equation, compiled: Any, dtype: np.dtype) -> None:
@@ -110,7 +133,8 @@ def update_text(
     equation: Equation,
     offsets: Sequence[Sequence[Offset3]],
     axes: tuple[int, ...],
-    faces: int,
+    reconstruction: str,
+    flux: str,
     damped: bool,
 ) -> str:
     """Python text of `update`: out = share * u + step * F(u) on `count` cells of a plane.
@@ -136,9 +160,15 @@ def update_text(
         c, start = equation.fields.index(field), first_weight[derivative]
         parts = [f"w{start + k} * {cells(c, place)}[j]" for k, place in enumerate(places)]
         terms.append(f"        t{t} = {' + '.join(parts)}")
-    if faces:
+    transport = []
+    if equation.fluxes:
         for number, axis in enumerate(axes):
-            terms += _transport(equation, number, axis, faces, total + number, cells)
+            transport += _transport(equation, number, axis, REACH[reconstruction], flux)
+            terms += [
+                f"        g{number}_{c} = w{total + number} * (high{number}_{c}[j]"
+                f" - low{number}_{c}[j])"
+                for c in fields
+            ]
         total += len(axes)
     given = range(len(equation.coefficients) + damped)
     parameters = range(len(equation.parameters) + damped * len(fields))
@@ -154,53 +184,51 @@ def update_text(
         *(f"    {name} = {row}[{at} : {at} + count]" for name, (row, at) in rows.items()),
         *(f"    w{k} = w[{k}]" for k in range(total)),
         *(f"    p{i} = p[{i}]" for i in parameters),
-        *(["    half = step / (step + step)"] if faces else []),
+        *transport,
         "    for j in range(count):",
     ]
     body = _assignments(equation, damped, here)
-    return "\n".join([HEADER.format(name=equation.name), *head, *terms, *body, ""])
+    arguments = ARGUMENTS + ", P, F" * bool(equation.fluxes)
+    first_lines = HEADER.format(name=equation.name, arguments=arguments)
+    return "\n".join([first_lines, *head, *terms, *body, ""])
 
 
-def _transport(
-    equation: Equation,
-    number: int,
-    axis: int,
-    reach: int,
-    weight: int,
-    cells: Callable[[int, Offset3], str],
-) -> list[str]:
-    """g{number}_{field}: differences of the fluxes through the two faces along an axis.
-
-    Lax-Friedrichs splitting with the fastest wave of the cells that a face looks at, which is the
-    same seen from both of its sides; WENO of the two parts, or their nearest cells.
-    """
-    fields, near = range(len(equation.fields)), range(-reach, reach + 1)
-    parameters = [f"p{i}" for i in range(len(equation.parameters))]
-    lines, at = [], {k: f"{number}_{k + reach}" for k in near}
-    for k in near:
-        offset = tuple(k if d == axis else 0 for d in range(3))
-        values = ", ".join([*(f"q{at[k]}_{c}" for c in fields), *parameters])
-        lines += [f"        q{at[k]}_{c} = {cells(c, offset)}[j]" for c in fields]  # type: ignore[arg-type]
-        results = ", ".join(f"f{at[k]}_{c}" for c in fields)
-        lines.append(f"        {results} = flux{number}({values})")
-        lines.append(f"        s{at[k]} = speed{number}({values})")
-    for face, first in (("low", -reach), ("high", -reach + 1)):
-        seen = [at[k] for k in range(first, first + 2 * reach)]
-        fastest = f"s{seen[0]}"
-        for place in seen[1:]:
-            fastest = f"max({fastest}, s{place})"
-        lines.append(f"        a{face} = {fastest}")
-        for c in fields:
-            right = [f"f{place}_{c} + a{face} * q{place}_{c}" for place in seen[:-1]]
-            left = [f"f{place}_{c} - a{face} * q{place}_{c}" for place in seen[:0:-1]]
-            parts = [
-                f"weno5({', '.join(part)})" if reach == 3 else f"({part[0]})"
-                for part in (right, left)
-            ]
-            lines.append(f"        {face}{c} = {' + '.join(parts)}")
-    return lines + [
-        f"        g{number}_{c} = half * w{weight} * (high{c} - low{c})" for c in fields
+def _transport(equation: Equation, number: int, axis: int, reach: int, flux: str) -> list[str]:
+    """Calls for the fluxes through all low and high faces of the plane's cells along an axis."""
+    gap = {0: "count", 1: "width", 2: "1"}[axis]
+    lines = [f"    gap, wide = {gap}, count + {2 * reach} * {gap}"]
+    fields = range(len(equation.fields))
+    if axis:
+        start = f"first - {reach} * gap"
+        lines.append(f"    points{number}(Y, place & mask, {start}, wide, P, 0, p)")
+    else:
+        lines += [
+            f"    for plane_near in range({2 * reach + 1}):",
+            f"        near = (place + plane_near - {reach}) & mask",
+            f"        points{number}(Y, near, first, count, P, plane_near * count, p)",
+        ]
+    return [
+        *lines,
+        f"    faces{number}(P, gap, count + gap, F[{number}], p)",
+        *(f"    low{number}_{c} = F[{number}, {c}][:count]" for c in fields),
+        *(f"    high{number}_{c} = F[{number}, {c}][gap : gap + count]" for c in fields),
     ]
+
+
+def blocks_text(equation: Equation, axes: tuple[int, ...], reach: int, flux: str) -> str:
+    """`update` of a conservation law: the plane in blocks, whose faces stay in cache."""
+    arguments = ARGUMENTS.replace("first, count", "first + start, min(size, count - start)")
+    beside = f"{2 * reach + 1} * size" if 0 in axes else "size"
+    lines = [
+        HEADER.format(name=equation.name, arguments=ARGUMENTS),
+        f"    size = min(count, max({BLOCK}, 8 * width))",
+        f"    P = np.empty(({rows(equation, flux)}, {beside} + {2 * reach} * width), w.dtype)",
+        f"    shape = ({len(axes)}, {face_rows(equation, flux)}, 2 * size + width)",
+        "    F = np.empty(shape, w.dtype)",
+        "    for start in range(0, count, size):",
+        f"        block({arguments}, P, F)",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _assignments(equation: Equation, damped: bool, here: list[str]) -> list[str]:

@@ -76,10 +76,11 @@ def transport_rate(
     equation: Equation, grid: Grid, state: np.ndarray, parameters: Sequence[float]
 ) -> float:
     """sum over the axes of the fastest wave's speed over the spacing, 1 / time."""
-    return sum(
-        float(np.max(speed(*state.astype(float), *parameters) + np.zeros(grid.shape))) / h
-        for speed, h in zip(equation.speeds, grid.spacing, strict=False)
-    )
+    rate = 0.0
+    for speeds, h in zip(equation.speeds, grid.spacing, strict=False):
+        low, high = speeds(*state.astype(float), *parameters)
+        rate += max(float(np.max(-low)), float(np.max(high))) / h
+    return rate
 
 
 def _points(state: np.ndarray) -> np.ndarray:
