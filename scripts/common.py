@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import logging
 import os
 import platform
 import shlex
@@ -51,6 +52,7 @@ def fail(command: str, message: object) -> int:
 
 def guarded(command: str, main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     """Run a command; bad input, a full disk or Ctrl-C end in one line, not in a traceback."""
+    _tell_of_compiling(command)
     try:
         return main(argv)
     except InputError as problem:
@@ -65,6 +67,16 @@ def guarded(command: str, main: Callable[[Sequence[str]], int], argv: Sequence[s
         where = f" ({problem.filename})" if problem.filename else ""
         advice = "; free some space and run again" if problem.errno == errno.ENOSPC else ""
         return fail(command, f"{problem.strerror or problem}{where}{advice}")
+
+
+def _tell_of_compiling(command: str) -> None:
+    """Let a line on standard error say that a first use compiles."""
+    logger = logging.getLogger("sobolev.solvers.stencils.compiling")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(f"{command}: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ def generated_function(
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(text)
+        os.utime(part, (0, 0))  # the stamp of compiled code, whichever process writes the file
         part.replace(path)
     # The name of a module that Numba can import when it reads its cache.
     known: dict[str, Any] = {**(scope or {}), "__name__": __name__}

@@ -15,6 +15,8 @@ from llvmlite.ir import Constant
 from numba import njit
 from numba.extending import intrinsic
 
+from .compiled_files import in_turns
+
 # Reassociation lets sums run in vector lanes; their order is fixed by the compiled code, so the
 # bits are the same in every run. Infinities and NaN keep their meaning.
 REASSOCIATE = frozenset({"contract", "reassoc", "nsz", "arcp"})
@@ -34,6 +36,7 @@ def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., An
         compiled.sources = _sources(function)
         stamp = tuple(_stamp(path) for path in sorted(compiled.sources))
         compiled._cache._cache_file._source_stamp = stamp
+        in_turns(compiled._cache._cache_file)
         return compiled
 
     return compile_later

@@ -1,6 +1,7 @@
 """Compiled functions are fresh even where only a file that they call into was edited."""
 
 import importlib.util
+import subprocess
 import sys
 
 import numpy as np
@@ -70,3 +71,33 @@ def _divide(a, b):
 def test_division_by_zero_is_that_of_numpy():
     assert _divide(1.0, 0.0) == np.inf
     assert np.isnan(_divide(0.0, 0.0))
+
+
+_MANY = """
+import subprocess
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from kernel_shared import twice
+for name in sys.argv[2].split(","):
+    found = twice(np.full(1, 3, dtype=name))
+    assert found.dtype == name and found[0] == 6
+print(sum(twice.stats.cache_misses.values()))
+"""
+
+
+def test_processes_that_compile_at_once_leave_a_cache_that_holds_all(tmp_path):
+    """Four of them, each for a type of its own; a fifth then compiles nothing and is right."""
+    (tmp_path / "kernel_shared.py").write_text(
+        "from sobolev.solvers.kernels import kernel\n@kernel()\ndef twice(x):\n    return x + x\n"
+    )
+
+    def start(names):
+        command = [sys.executable, "-B", "-c", _MANY, str(tmp_path), names]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    names = ("float32", "float64", "complex64", "complex128")
+    together = [start(name) for name in names]
+    assert [int(process.communicate()[0]) for process in together] == [1] * 4
+    later = start(",".join(names))
+    assert int(later.communicate()[0]) == 0

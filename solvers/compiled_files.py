@@ -1,0 +1,44 @@
+"""Numba's files of compiled code, in the hands of one process at a time.
+
+Numba replaces each file at once, but writes a function's index and its code one after the other,
+and numbers the code by what the index held a moment before. Two processes that compile one
+function for different types at the same time may so leave an index that names the wrong code.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+
+def in_turns(cache_file: Any) -> None:
+    """Let loading and saving by this `IndexDataCacheFile` of Numba wait for other processes."""
+    folder = cache_file._cache_path
+    cache_file.load = _waiting(cache_file.load, folder)
+    cache_file.save = _waiting(cache_file.save, folder)
+
+
+def _waiting(method: Callable[..., Any], folder: str) -> Callable[..., Any]:
+    @wraps(method)
+    def alone(*arguments: Any) -> Any:
+        with _locked(folder):
+            return method(*arguments)
+
+    return alone
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Nothing is locked where there is no folder yet, or none that this process may write."""
+    try:
+        handle = open(os.path.join(folder, ".lock"), "a")  # noqa: SIM115
+    except OSError:
+        yield
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
