@@ -49,11 +49,11 @@ class BlackScholes(Problem):
     name: ClassVar[str] = "black_scholes"
     summary: ClassVar[str] = "price of an option, European or American, random volatility and rate"
     inputs: ClassVar = (
-        Variable("payoff", "K", description="value at maturity, in units of the strike"),
+        Variable("payoff", description="value at maturity, in units of the strike"),
         Variable("volatility", "yr^-1/2", "scalar", "volatility sigma of the stock"),
         Variable("rate", "1/yr", "scalar", "interest rate r"),
     )
-    outputs: ClassVar = (Variable("V", "K", description="price in units of the strike"),)
+    outputs: ClassVar = (Variable("V", description="price in units of the strike"),)
     coordinates: ClassVar = ("t", "x")
     solver_name: ClassVar[str] = "implicit differences"
 

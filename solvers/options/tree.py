@@ -61,7 +61,7 @@ def _smoothed(
 
 
 @kernel()
-def _back(value, sign, x, move, up, down):  # type: ignore[no-untyped-def]
+def _back(value, sign, x, move, up, down):
     """From the leaves to the root; e^x of a node is a product, since exp in the loop is slow."""
     count = value.shape[0]
     stock = np.exp(x + move * np.arange(1 - count, count, 2))
