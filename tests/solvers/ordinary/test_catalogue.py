@@ -92,11 +92,12 @@ def test_every_system_of_dysts_runs_for_five_periods(flows):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["Lorenz", "Thomas", "Halvorsen", "SprottB", "Rucklidge", "Dadras"]
-)
+@pytest.mark.parametrize("name", ["Lorenz", "Halvorsen", "SprottB", "Rucklidge", "Dadras"])
 def test_exponents_agree_with_the_table_of_dysts(flows, name):
-    """Its estimates come from single short trajectories; 15% is what they agree to."""
+    """Its estimates come from single short trajectories; 15% is what they agree to.
+
+    That of Thomas, 0.63, is not among them: 0.487 +- 0.005 by sixteen long ones.
+    """
     entry = chaotic(name)
     generator = np.random.default_rng(0)
     scale = 0.01 * np.array(entry.scale)
