@@ -133,10 +133,10 @@ class BoundedWave(EvolutionProblem):
         parts, order = [], []
         for kind in np.unique(ends, axis=0):
             which = np.flatnonzero((ends == kind).all(axis=1))
-            sides = tuple(neumann() if end == FREE else dirichlet() for end in kind)
+            low, high = (neumann() if end == FREE else dirichlet() for end in kind)
             at_points = _reflected_interpolation(start[which], grid, kind, basis.axes[0])
             part = propagate_wave(
-                self.speed, at_points[:, 0], at_points[:, 1], self.times, basis, {"x": sides}
+                self.speed, at_points[:, 0], at_points[:, 1], self.times, basis, {"x": (low, high)}
             )
             fields = basis.interpolate(part.fields, grid)
             fields[:, 0] = start[which]

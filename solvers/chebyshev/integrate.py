@@ -112,8 +112,8 @@ class _March:
         stepper, frames = self.stepper, self._empty()
         reason = [CONVERGED] * len(self.u0)
         alive = np.isfinite(self.u0.reshape(len(self.u0), -1).sum(axis=1))
-        for i in np.flatnonzero(~alive):
-            reason[i] = "breakdown: initial state is not finite"
+        for dead in np.flatnonzero(~alive):
+            reason[dead] = "breakdown: initial state is not finite"
         data = stepper.data(self.times[0])
         begin = np.where(alive.reshape(-1, *[1] * (self.u0.ndim - 1)), self.u0, 0.0)
         state = stepper.begin(begin, self.times[0])
