@@ -168,8 +168,8 @@ class ConvectionDiffusion(Problem):
         psi, diffusivity, u = inputs["psi"], inputs["diffusivity"], outputs["u"].astype(float)
         f = np.ones(grid.size)
         systems = (
-            (self.operator(*sample, grid).to_csr(), f, solution.ravel())
-            for *sample, solution in zip(psi, diffusivity, u, strict=True)
+            (self.operator(flow, kappa, grid).to_csr(), f, solution.ravel())
+            for flow, kappa, solution in zip(psi, diffusivity, u, strict=True)
         )
         eps = max(float(np.finfo(stored.dtype).eps) for stored in (outputs["u"], psi))
         below = np.max(-u.min(axis=(1, 2)) / np.abs(u).max(axis=(1, 2)), initial=0.0)
