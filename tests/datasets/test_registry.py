@@ -1,5 +1,6 @@
 """What every problem of the registry keeps: its contract with files, cards and the calculus."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -28,6 +29,8 @@ def test_a_problem_prints_its_equation_and_fills_its_card(name):
 @pytest.mark.parametrize("name", problems.names())
 def test_a_batch_is_its_samples_and_has_no_memory(name):
     problem = make_problem(name).endpoints()
+    if hasattr(problem, "horizon"):  # chaos makes much of rounding in its time, on coarse grids
+        problem = dataclasses.replace(problem, horizon=problem.horizon / 8)
     grid = problem.grid(16)
     draws = [problem.draw_sample(3, i) for i in range(3)]
     inputs = problem.evaluate_batch(draws, grid)
