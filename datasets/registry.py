@@ -53,6 +53,7 @@ problems = Registry(
     "problem",
     "sobolev.problems",
     {
+        "advection": f"{_HERE}.problems.advection:Advection",
         "allen_cahn": f"{_HERE}.problems.allen_cahn:AllenCahn",
         "black_scholes": f"{_HERE}.problems.black_scholes:BlackScholes",
         "bounded_wave": f"{_HERE}.problems.bounded_wave:BoundedWave",
@@ -63,6 +64,10 @@ problems = Registry(
         "combustor": f"{_HERE}.problems.combustor:Combustor",
         "convection_diffusion": f"{_HERE}.problems.convection_diffusion:ConvectionDiffusion",
         "darcy": f"{_HERE}.problems.darcy:Darcy",
+        "fitzhugh_nagumo": f"{_HERE}.problems.fitzhugh_nagumo:FitzHughNagumo",
+        "gray_scott": f"{_HERE}.problems.gray_scott:GrayScott",
+        "heat": f"{_HERE}.problems.heat:Heat",
+        "forced_mixed": f"{_HERE}.problems.forced_mixed:ForcedMixed",
         "helmholtz": f"{_HERE}.problems.helmholtz:Helmholtz",
         "kdv": f"{_HERE}.problems.kdv:KdV",
         "kuramoto_sivashinsky": f"{_HERE}.problems.kuramoto_sivashinsky:KuramotoSivashinsky",
@@ -70,7 +75,9 @@ problems = Registry(
         "poisson": f"{_HERE}.problems.poisson:Poisson",
         "quasi_geostrophic": f"{_HERE}.problems.quasi_geostrophic:QuasiGeostrophic",
         "schroedinger": f"{_HERE}.problems.schroedinger:Schroedinger",
+        "shallow_water": f"{_HERE}.problems.shallow_water:ShallowWater",
         "thermal": f"{_HERE}.problems.thermal:Thermal",
+        "wave": f"{_HERE}.problems.wave:Wave",
     },
 )
 

@@ -33,6 +33,7 @@ class StencilProblem(EvolutionProblem):
     """of the differences in space"""
     scheme: ClassVar[str] = "rk4"
     reconstruction: ClassVar[str] = "weno5"
+    flux: ClassVar[str] = "split"
     sizes: ClassVar[tuple[int, ...]] = (8, 12, 16, 24, 32, 48, 64, 96)
     """resolutions of the work-precision curve"""
     reference_resolution: ClassVar[int] = 256
@@ -64,6 +65,7 @@ class StencilProblem(EvolutionProblem):
             order=fidelity.order or self.order,
             scheme=self.scheme,
             reconstruction=self.reconstruction,
+            flux=self.flux,
             threads=threads,
         )
 
