@@ -84,18 +84,16 @@ def compiled_update(
     origin = [(function.__code__.co_filename, function.__qualname__) for function in functions]
     scope = {f"flux{axis}": function for axis, function in enumerate(equation.fluxes)}
     scope |= {f"speeds{axis}": function for axis, function in enumerate(equation.speeds)}
-    scope |= {"rates": equation.rates, "weno5": weno5, "muscl": muscl, "kept": kept, "np": np}
+    scope |= {"rates": equation.rates, "weno5": weno5, "muscl": muscl, "kept": kept}
     compiled = {
-        name: kernel(CONTRACT)(in_precision(function, dtype))
-        for name, function in scope.items()
-        if function is not np
+        name: kernel(CONTRACT)(in_precision(function, dtype)) for name, function in scope.items()
     }
     _check_rates(equation, compiled["rates"], dtype)
+    # What is called by the same name is not always the same function.
+    salt = f"{origin}{dtype}" + f"{reconstruction}{flux}" * bool(equation.fluxes)
 
     def made(text: str, name: str) -> Any:
-        function = generated_function(
-            text, name, equation.name, {**compiled, "np": np}, f"{origin}{dtype}"
-        )
+        function = generated_function(text, name, equation.name, {**compiled, "np": np}, salt)
         return kernel(CONTRACT)(in_precision(function, dtype))
 
     transport = {}
