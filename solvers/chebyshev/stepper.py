@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..tableaux import AdditiveRungeKutta
+from ..tableaux import AdditiveRungeKutta, Rows
 from .basis import ChebyshevBasis, along_all
 from .box import Box
 
@@ -152,7 +152,7 @@ class Stepper:
             slopes[f][2 * i] = along_all(matrices, rates if self._bare else rates[:, f])
 
 
-def _lower(rows: Sequence[Sequence[float]]) -> np.ndarray:
+def _lower(rows: Rows) -> np.ndarray:
     """Rows of growing length as a square matrix."""
     matrix = np.zeros((len(rows), len(rows)))
     for i, row in enumerate(rows):
