@@ -163,7 +163,7 @@ def _draw(folder: Path, problem: Problem, config: GalleryConfig) -> str:
         pictures.append(f"{problem.name}-{i}.png")
         write_whole(folder / pictures[-1], _png(one.draw(), DPI))
         scalars.append([
-            f"{v.description or v.name}: {float(inputs[v.name][i]):.3g}"
+            f"{v.name} = {float(inputs[v.name][i]):.3g}"
             f"{'' if v.units == '1' else f' {v.units}'}"
             for v in shown.inputs if v.kind == "scalar"
         ])  # fmt: skip
@@ -232,7 +232,7 @@ def _entry(folder: Path, name: str) -> dict[str, Any]:
             {"name": v.name, "units": "" if v.units == "1" else v.units, "text": v.description}
             for v in (*problem.inputs, *problem.outputs)
         ],
-        "captions": ["; ".join(line) for line in facts["scalars"]],
+        "captions": [", ".join(line) for line in facts["scalars"]],
         "points": " x ".join(map(str, facts["shape"])) or "no",
         "took": f"{facts['seconds']:.2g}",
     }  # fmt: skip

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sobolev.datasets.problem import Problem, Variable
 from sobolev.geometry.grid import Grid
 from sobolev.scripts import figures
 
 SIZE = (8.0, 3.4)  # inches; all pictures have it, so that a page of them is even
+PAD = 0.07
 TILE = 2.0
 COLUMNS, ROWS = 4, 2  # frames of a strip
 BOTH_SIGNS = 0.2  # share of the largest value that the other sign must reach to count
@@ -34,7 +36,7 @@ class Portrait:
 
     def draw(self) -> Figure:
         """The picture: curves, planes of space and time, frames, or input and solution."""
-        figure = Figure(figsize=SIZE)
+        figure = Figure(figsize=SIZE, layout=ConstrainedLayoutEngine(h_pad=PAD, w_pad=PAD))
         if self.problem.time_dependent:
             kind = (_system, _space_time, _strip, _strip)[self.grid.ndim]
         else:
