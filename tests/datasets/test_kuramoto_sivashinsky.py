@@ -54,7 +54,7 @@ def test_truth_checks_pass_on_solutions_and_fail_on_others():
 
 @pytest.mark.slow
 def test_largest_lyapunov_exponent_is_that_of_the_literature():
-    """L = 22: 0.048 (Cvitanovic, Davidchack & Siminos 2010), 0.043 (Edson et al. 2019)."""
+    """0.048 on length 22 (Cvitanovic, Davidchack & Siminos 2010), to 3% and the sampling error."""
     size, window, batch, points = 1e-8, 10.0, 32, 64
     problem = KuramotoSivashinsky(right=22.0, horizon=window, frames=2)
     fidelity = Fidelity(points, steps=100)
@@ -72,4 +72,4 @@ def test_largest_lyapunov_exponent_is_that_of_the_literature():
     exponents = np.mean(found[20:], axis=0)
     mean, spread = exponents.mean(), exponents.std() / np.sqrt(batch)
     assert spread < 0.015 * mean
-    assert 0.97 * 0.043 < mean < 1.03 * 0.048
+    assert abs(mean - 0.048) < 0.03 * 0.048 + spread
