@@ -14,7 +14,7 @@ from .march import Products, Scheme, Space, Symbols, Work, march
 from .modes import Modes
 from .schemes import Scheme as Tableau
 from .schemes import rows
-from .source import Pointwise
+from .source import Pointer, compiled_transform
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Job:
     modes: Modes
     resolved: Resolved
     tableau: Tableau
-    pointwise: Pointwise
+    pointwise: Pointer
     u0: np.ndarray
     """(batch, components, *grid.shape)"""
     times: np.ndarray
@@ -273,6 +273,7 @@ class Block:
             march(
                 counts[i], job.times[i], scheme, u, spare, slopes, np.zeros(len(died), u.dtype),
                 died, *self.symbols, self.space, self.work, self.products, job.pointwise,
+                compiled_transform(job.dtype),
             )  # fmt: skip
             gone = ~np.isnan(died[: len(u0)])
             frames[:, i + 1] = self.unload(u)

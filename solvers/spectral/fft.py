@@ -19,12 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..kernels import kernel
-from .vectors import Real, element, for_vectors, load, store
+from ..kernels import borrowed, kernel
+from .vectors import VECTOR, Real, element, for_vectors, load, store
 
-LANES = 8  # lines transformed together; a literal in the copies, so that they are unrolled
+LANES = 16  # lines transformed together; a literal in the copies, so that they are unrolled
 # Cost of a pass, relative: one of 8 costs less than one of 4 and one of 2.
 COST = {8: 1.1, 4: 0.8, 5: 1.3, 3: 0.8, 2: 0.6}
 
@@ -248,46 +249,143 @@ def transform(xr, xi, yr, yi, lanes, n, radices, twiddles):
 # --- lines of an array ----------------------------------------------------------------------------
 
 
-@kernel()
-def _copy_row(target, t, source, s):
-    for lane in range(LANES):
-        target[t + lane] = source[s + lane]
+@intrinsic
+def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count):
+    """target[t + j t_step + lane] = source[s + j s_step + lane] for j < count, all `LANES` lanes"""
+
+    def codegen(context, builder, signature, arguments):
+        number = signature.args[0].dtype
+        kind, size = context.get_value_type(number), number.bitwidth // 8
+        to, at = (
+            context.make_array(signature.args[k])(context, builder, arguments[k]).data
+            for k in (0, 3)
+        )
+        _, t, t_step, _, s, s_step, count = arguments
+        vector = ir.VectorType(kind, VECTOR // size)
+        with cgutils.for_range(builder, count) as loop:
+            first = builder.add(s, builder.mul(loop.index, s_step))
+            place = builder.add(t, builder.mul(loop.index, t_step))
+            for lane in range(0, LANES, vector.count):
+                shift = ir.Constant(s.type, lane)
+                value = load(builder, element(builder, at, builder.add(first, shift), vector), size)
+                store(
+                    builder, value, element(builder, to, builder.add(place, shift), vector), size
+                )  # fmt: skip
+        return context.get_dummy_value()
+
+    return types.void(target, t, t_step, source, s, s_step, count), codegen
+
+
+def _transposed(builder, vectors):
+    """Rows of a square of numbers become its columns, by interleaving halves again and again."""
+    width = len(vectors)
+    index = ir.VectorType(ir.IntType(32), width)
+    halves = [
+        ir.Constant(index, [k // 2 + start + k % 2 * width for k in range(width)])
+        for start in (0, width // 2)
+    ]
+    for _ in range(width.bit_length() - 1):
+        vectors = [
+            builder.shuffle_vector(a, b, half)
+            for a, b in zip(vectors[: width // 2], vectors[width // 2 :], strict=True)
+            for half in halves
+        ]
+    return vectors
+
+
+@intrinsic(prefer_literal=True)
+def _turn(typingctx, out, lines, row, array, places, count):
+    """array[places[lane] + j] to lines[(row + j) LANES + lane] for j < count, or out of them.
+
+    In squares of as many numbers as a vector holds; returns how many j were done.
+    """
+    outwards = bool(out.literal_value)
+
+    def codegen(context, builder, signature, arguments):
+        number = signature.args[1].dtype
+        kind, size = context.get_value_type(number), number.bitwidth // 8
+        lines, array, places = (
+            context.make_array(signature.args[k])(context, builder, arguments[k]).data
+            for k in (1, 3, 4)
+        )
+        row, count, width = arguments[2], arguments[5], VECTOR // size
+        vector, word = ir.VectorType(kind, width), row.type
+
+        def constant(value):
+            return ir.Constant(word, value)
+
+        starts = [builder.load(builder.gep(places, [constant(k)])) for k in range(LANES)]
+        whole = builder.sub(count, builder.srem(count, constant(width)))
+        ranges = cgutils.for_range_slice(builder, constant(0), whole, constant(width), word)
+        with ranges as (j, _):
+            base = builder.mul(builder.add(row, j), constant(LANES))
+            for lane in range(0, LANES, width):
+                rows = [
+                    element(builder, lines, builder.add(base, constant(k * LANES + lane)), vector)
+                    for k in range(width)
+                ]
+                columns = [
+                    element(builder, array, builder.add(starts[lane + k], j), vector)
+                    for k in range(width)
+                ]
+                source, target = (rows, columns) if outwards else (columns, rows)
+                values = [load(builder, place, size).value for place in source]
+                for value, place in zip(_transposed(builder, values), target, strict=True):
+                    store(builder, Real(builder, value), place, size)
+        return whole
+
+    return types.int64(out, lines, row, array, places, count), codegen
 
 
 @kernel()
-def _gather(lines, places, step, row, source, count, lanes):
-    """lines[row + j, lane] = source[places[lane] + j step] for j = 0..count-1."""
-    together = lanes == LANES and places[LANES - 1] - places[0] == LANES - 1
+def _gather(lines, places, step, row, source, shift, count, lanes, together):
+    """lines[row + j, lane] = source[places[lane] + (shift + j) step] for j = 0..count-1."""
     if together:
-        for j in range(count):
-            _copy_row(lines, (row + j) * LANES, source, places[0] + j * step)
-    else:
+        _copy_rows(lines, row * LANES, LANES, source, places[0] + shift * step, step, count)
+        return
+    done = 0
+    if step == 1 and lanes == LANES:
         for lane in range(lanes):
-            start = places[lane]
-            for j in range(count):
-                lines[(row + j) * lanes + lane] = source[start + j * step]
+            places[lane] += shift
+        done = _turn(0, lines, row, source, places, count)
+        for lane in range(lanes):
+            places[lane] -= shift
+    for lane in range(lanes):
+        start = places[lane] + shift * step
+        for j in range(done, count):
+            lines[(row + j) * lanes + lane] = source[start + j * step]
 
 
 @kernel()
-def _scatter(lines, places, step, row, target, count, lanes):
-    """target[places[lane] + j step] = lines[row + j, lane]"""
-    together = lanes == LANES and places[LANES - 1] - places[0] == LANES - 1
+def _scatter(lines, places, step, row, target, shift, count, lanes, together):
+    """target[places[lane] + (shift + j) step] = lines[row + j, lane]"""
     if together:
-        for j in range(count):
-            _copy_row(target, places[0] + j * step, lines, (row + j) * LANES)
-    else:
+        _copy_rows(target, places[0] + shift * step, step, lines, row * LANES, LANES, count)
+        return
+    done = 0
+    if step == 1 and lanes == LANES:
         for lane in range(lanes):
-            start = places[lane]
-            for j in range(count):
-                target[start + j * step] = lines[(row + j) * lanes + lane]
+            places[lane] += shift
+        done = _turn(1, lines, row, target, places, count)
+        for lane in range(lanes):
+            places[lane] -= shift
+    for lane in range(lanes):
+        start = places[lane] + shift * step
+        for j in range(done, count):
+            target[start + j * step] = lines[(row + j) * lanes + lane]
 
 
 @kernel()
 def _place(places, first, lanes, count, inner):
     """Where lines start in an array (outer, count, inner)."""
+    outer = first // inner
+    rest = first - outer * inner
     for lane in range(lanes):
-        line = first + lane
-        places[lane] = line // inner * (count * inner) + line % inner
+        places[lane] = outer * count * inner + rest
+        rest += 1
+        if rest == inner:
+            outer += 1
+            rest = 0
 
 
 @kernel()
@@ -298,45 +396,36 @@ def transform_lines(
     the inverse, and back for the forward transform, neither scaled. Waves that are not kept are
     zero, or not computed. scratch (4, n LANES), places (2, LANES).
     """
+    source, target, scratch, places = (
+        borrowed(source), borrowed(target), borrowed(scratch), borrowed(places)
+    )  # fmt: skip
     # Exchanging the parts turns the forward transform into the inverse.
-    re, im = (1, 0) if inverse else (0, 1)
     n_in, n_out = (kept, n) if inverse else (n, kept)
     lines = outer * inner
     lanes = min(LANES, lines)
     low = kept // 2 + 1  # waves 0..K
+    high, gap = kept - low, n - kept
+    x, y, x_place, y_place = scratch[:2], scratch[2:], places[0], places[1]
     for start in range(0, lines, lanes):
         first = min(start, lines - lanes)  # the last block overlaps the one before
-        _place(places[0], first, lanes, n_in, inner)
-        _place(places[1], first, lanes, n_out, inner)
+        _place(x_place, first, lanes, n_in, inner)
+        _place(y_place, first, lanes, n_out, inner)
+        side_by_side = lanes == LANES and x_place[lanes - 1] - x_place[0] == LANES - 1
         for part in range(2):
-            given = source[re if part == 0 else im]
+            given, block = source[1 - part if inverse else part], x[part]
             if inverse:
-                _gather(scratch[part], places[0], inner, 0, given, low, lanes)
-                for j in range(low * lanes, (n - kept + low) * lanes):
-                    scratch[part, j] = 0
-                for lane in range(lanes):
-                    places[0, lane] += low * inner
-                _gather(
-                    scratch[part], places[0], inner, n - kept + low, given, kept - low, lanes
-                )  # fmt: skip
-                for lane in range(lanes):
-                    places[0, lane] -= low * inner
+                _gather(block, x_place, inner, 0, given, 0, low, lanes, side_by_side)
+                for j in range(low * lanes, (low + gap) * lanes):
+                    block[j] = 0
+                _gather(block, x_place, inner, low + gap, given, low, high, lanes, side_by_side)
             else:
-                _gather(scratch[part], places[0], inner, 0, given, n, lanes)
-        swapped = transform(
-            scratch[0], scratch[1], scratch[2], scratch[3], lanes, n, radices, twiddles
-        )
+                _gather(block, x_place, inner, 0, given, 0, n, lanes, side_by_side)
+        swapped = transform(x[0], x[1], y[0], y[1], lanes, n, radices, twiddles)
         for part in range(2):
-            lines_out = scratch[part + (2 if swapped else 0)]
-            result = target[re if part == 0 else im]
+            block = y[part] if swapped else x[part]
+            result = target[1 - part if inverse else part]
             if inverse:
-                _scatter(lines_out, places[1], inner, 0, result, n, lanes)
+                _scatter(block, y_place, inner, 0, result, 0, n, lanes, side_by_side)
             else:
-                _scatter(lines_out, places[1], inner, 0, result, low, lanes)
-                for lane in range(lanes):
-                    places[1, lane] += low * inner
-                _scatter(
-                    lines_out, places[1], inner, n - kept + low, result, kept - low, lanes
-                )  # fmt: skip
-                for lane in range(lanes):
-                    places[1, lane] -= low * inner
+                _scatter(block, y_place, inner, 0, result, 0, low, lanes, side_by_side)
+                _scatter(block, y_place, inner, low + gap, result, low, high, lanes, side_by_side)

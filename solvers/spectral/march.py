@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels import CONTRACT, REASSOCIATE, kernel
-from .fft import transform_lines
+from ..kernels import CONTRACT, REASSOCIATE, borrowed, kernel
 from .vectors import multiply_add, packed, unpacked
 
 
@@ -248,7 +247,18 @@ def _unpack(source, pairs, space, lanes, target):
 
 @kernel()
 def evaluate(
-    u, t, slope, symbols_in, symbols_out, coupling, sources, space, work, products, pointwise
+    u,
+    t,
+    slope,
+    symbols_in,
+    symbols_out,
+    coupling,
+    sources,
+    space,
+    work,
+    products,
+    pointwise,
+    transform,
 ):
     """slope = sum_j B_j F[g_j] + C u + s at the state u."""
     axes = len(space.sizes)
@@ -275,7 +285,7 @@ def evaluate(
         _pack(work.inputs, products.pairs_in, space, lanes, modes)
     for axis in range(axes):
         outer, kept, inner, n = space.sizes[axis]
-        transform_lines(
+        transform(
             work.stages[axis], work.stages[axis + 1], outer * pairs, kept, inner * lanes, n, True,
             space.radices[axis], space.twiddles[axis], work.scratch, work.places,
         )  # fmt: skip
@@ -287,7 +297,7 @@ def evaluate(
     pairs = len(products.pairs_out)
     for axis in range(axes - 1, -1, -1):
         outer, kept, inner, n = space.sizes[axis]
-        transform_lines(
+        transform(
             work.stages[axis + 1], work.stages[axis], outer * pairs, kept, inner * lanes, n, False,
             space.radices[axis], space.twiddles[axis], work.scratch, work.places,
         )  # fmt: skip
@@ -338,11 +348,27 @@ def _find_dead(u, groups, sums, t, died):
 
 
 @kernel()
+def _borrowed_symbols(symbols):
+    return Symbols(borrowed(symbols.index), borrowed(symbols.values))
+
+
+@kernel()
 def march(
     steps, t0, scheme, u, spare, slopes, sums, died, symbols_in, symbols_out, coupling, sources,
-    space, work, products, pointwise,
+    space, work, products, pointwise, transform,
 ):  # fmt: skip
     """Take steps from t0 in place, and write down when samples (nan in `died`) died."""
+    u, spare, slopes, sums, died = (
+        borrowed(u), borrowed(spare), borrowed(slopes), borrowed(sums), borrowed(died)
+    )  # fmt: skip
+    symbols_in, symbols_out = _borrowed_symbols(symbols_in), _borrowed_symbols(symbols_out)
+    coupling, sources = _borrowed_symbols(coupling), borrowed(sources)
+    work = Work(
+        (borrowed(work.stages[0]), borrowed(work.stages[1]), borrowed(work.stages[2]),
+         borrowed(work.stages[3])),
+        borrowed(work.scratch), borrowed(work.places), borrowed(work.inputs),
+        borrowed(work.outputs),
+    )  # fmt: skip
     own = u
     h, last = scheme.h, len(scheme.plan) - 1
     for n in range(steps):
@@ -350,7 +376,7 @@ def march(
         for i in range(last + 1):
             evaluate(
                 u if i == 0 else spare, t + scheme.nodes[i] * h, slopes[i], symbols_in,
-                symbols_out, coupling, sources, space, work, products, pointwise,
+                symbols_out, coupling, sources, space, work, products, pointwise, transform,
             )  # fmt: skip
             first, count = scheme.plan[i, 0], scheme.plan[i, 1]
             which = scheme.plan[i, 2 : 2 + count]

@@ -14,6 +14,7 @@ from ..generated import generated_function
 from ..kernels import CONTRACT, kernel
 from ..stencils.equation import in_precision
 from .equation import SpectralEquation
+from .fft import transform_lines
 
 HEADER = '''\
 """{name}: written by sobolev.solvers.spectral.source; do not edit."""
@@ -25,21 +26,16 @@ def pointwise(values, places_in, places_out, group, points, lanes, given, parame
 '''
 
 
-class Pointwise(types.WrapperAddressProtocol):
-    """The compiled function of one equation, as a value that compiled code can call.
+class Pointer(types.WrapperAddressProtocol):
+    """A compiled function as a value that compiled code can call.
 
-    The engine knows no more of it than its type, so that it is compiled once for all equations.
+    The engine knows no more of it than its type, so that it is compiled without it, and once for
+    all equations.
     """
 
-    def __init__(self, compiled: Any, dtype: np.dtype) -> None:
-        real, size = from_dtype(dtype), types.int64
-        table = types.Array(size, 2, "C")
-        rows = types.Array(real, 2, "C")
-        self._signature = types.void(
-            rows, table, table, size, size, size, types.Array(real, 3, "C"), rows, types.float64
-        )
-        compiled.compile(self._signature)
-        self._result = compiled.overloads[self._signature.args]
+    def __init__(self, compiled: Any, signature: Any) -> None:
+        compiled.compile(signature)
+        self._signature, self._result = signature, compiled.overloads[signature.args]
 
     def __wrapper_address__(self) -> int:
         name = self._result.fndesc.llvm_cfunc_wrapper_name
@@ -49,10 +45,22 @@ class Pointwise(types.WrapperAddressProtocol):
         return self._signature
 
 
+@lru_cache(maxsize=2)
+def compiled_transform(dtype: np.dtype) -> Pointer:
+    """`fft.transform_lines` in one precision."""
+    real, size = from_dtype(dtype), types.int64
+    rows, row = types.Array(real, 2, "C"), types.Array(real, 1, "C")
+    sizes, places = types.Array(size, 1, "C"), types.Array(size, 2, "C")
+    signature = types.void(
+        rows, rows, size, size, size, size, types.boolean, sizes, row, rows, places
+    )
+    return Pointer(transform_lines, signature)
+
+
 @lru_cache(maxsize=64)
 def compiled_pointwise(
     equation: SpectralEquation, count_in: int, count_out: int, dtype: np.dtype
-) -> Pointwise:
+) -> Pointer:
     """Of an equation with so many w and rates. Raises `InputError` where the rates stand in no
     file, promote float32, or are fewer or more.
     """
@@ -69,7 +77,12 @@ def compiled_pointwise(
         _check_rates(equation, compiled, parts * count_in, parts * count_out, dtype)
     origin = f"{rates.__code__.co_filename}{rates.__qualname__}{dtype}"
     function = generated_function(text, "pointwise", equation.name, {"rates": compiled}, origin)
-    return Pointwise(kernel(CONTRACT)(function), dtype)
+    real, size = from_dtype(dtype), types.int64
+    table, rows = types.Array(size, 2, "C"), types.Array(real, 2, "C")
+    signature = types.void(
+        rows, table, table, size, size, size, types.Array(real, 3, "C"), rows, types.float64
+    )
+    return Pointer(kernel(CONTRACT)(function), signature)
 
 
 def _no_rates():

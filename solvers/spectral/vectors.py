@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-VECTOR = 32  # bytes of a vector register
+VECTOR = 64  # bytes of a vector register
 
 
 class Real:
