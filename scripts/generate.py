@@ -17,6 +17,8 @@ from sobolev.scripts.common import (
     progress_bar,
 )
 
+TOLD = 3  # samples that were left out, with their reasons
+
 
 @dataclass(frozen=True)
 class GenerateConfig:
@@ -62,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     with progress_bar("generate") as progress:
         report = generate(problem, **keywords, force=given.force, progress=progress)
     print(report)
+    for sample, reason in report.failed[:TOLD]:
+        print(f"sample {sample}: {reason}", file=sys.stderr)
     return 1 if report.failed else 0
 
 
