@@ -121,6 +121,8 @@ class Problem(ABC):
     """Whether rotations and flips of the (square) domain map solutions to solutions."""
     solver_name: ClassVar[str]
     """The reference solver in two or three words, for tables."""
+    pictured: ClassVar[Mapping[str, Any]] = {}
+    """Parameters of what a gallery shows, where the defaults, made for data, show little."""
 
     # --- where and when -------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 RESOLUTION = {0: 4, 1: 256, 2: 128, 3: 48}
 """Points an axis by the dimension of the grid."""
-FRAMES = {0: 4001, 1: 241, 2: 8, 3: 8}
+FRAMES = {0: 4001, 1: 241}
 DPI = 170
 SHEET_COLUMNS = (5, 6, 7, 8)
 KIND = "sobolev gallery"
@@ -122,7 +122,7 @@ def _facts(folder: Path, name: str) -> dict[str, Any]:
 
 def plan(problem: Problem, config: GalleryConfig) -> dict[str, Any]:
     """All that decides what the pictures look like."""
-    return {"problem": problem.config(), "settings": dataclasses.asdict(config)}
+    return {"problem": as_pictured(problem).config(), "settings": dataclasses.asdict(config)}
 
 
 def _draw_all(
@@ -147,7 +147,7 @@ def _draw(folder: Path, problem: Problem, config: GalleryConfig) -> str:
     """Solve and draw one problem; the facts are written last. Returns why it failed, or ""."""
     from sobolev.scripts.portraits import Portrait
 
-    shown = with_frames(problem)
+    shown = as_pictured(problem)
     resolution = config.resolution or RESOLUTION[shown.grid(RESOLUTION[0]).ndim]
     grid, fidelity = shown.grid(resolution), shown.data_fidelity(resolution, config.tolerance)
     draws = [shown.draw_sample(config.seed, i) for i in range(config.samples)]
@@ -194,12 +194,14 @@ def _timed(solve: Callable[[], Solution]) -> tuple[Solution, float]:
     return solution, seconds
 
 
-def with_frames(problem: Problem) -> Problem:
-    """The same problem with as many frames as a picture of its dimension shows."""
-    if not any(field.name == "frames" for field in dataclasses.fields(problem)):
-        return problem
-    frames: Any = {"frames": FRAMES[problem.grid(RESOLUTION[0]).ndim]}
-    return dataclasses.replace(problem, **frames)
+def as_pictured(problem: Problem) -> Problem:
+    """The same problem as its class wants it shown, with the frames of such a picture."""
+    from sobolev.scripts.portraits import strip_length
+
+    ndim, changes = problem.grid(RESOLUTION[0]).ndim, dict(problem.pictured)
+    if any(field.name == "frames" for field in dataclasses.fields(problem)):
+        changes["frames"] = FRAMES.get(ndim) or strip_length(len(problem.outputs))
+    return dataclasses.replace(problem, **changes)
 
 
 def _command(name: str, config: GalleryConfig) -> str:

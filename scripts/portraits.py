@@ -105,6 +105,11 @@ def plane(values: np.ndarray) -> np.ndarray:
     return values[..., values.shape[-1] // 2] if values.ndim == 3 else values
 
 
+def strip_length(outputs: int) -> int:
+    """Frames of a strip, by the number of outputs."""
+    return ROWS * COLUMNS // min(outputs, ROWS)
+
+
 def _axis(grid: Grid, axis: int) -> str:
     return grid.names[axis] if grid.units == "1" else f"{grid.names[axis]} [{grid.units}]"
 
@@ -148,14 +153,14 @@ def _strip(portrait: Portrait, figure: Figure) -> None:
     outputs, times = portrait.shown(), portrait.problem.times
     assert times is not None
     panels = figure.subplots(ROWS, COLUMNS, squeeze=False, sharex=True, sharey=True)
-    count = ROWS * COLUMNS // len(outputs)
+    count = strip_length(len(outputs))
     chosen = np.round(np.linspace(0, len(times) - 1, count)).astype(int)
     for (variable, values), rows in zip(outputs, np.split(panels, len(outputs)), strict=True):
         frames = [plane(values[frame]) for frame in chosen]
         colours = scale(np.stack(frames))
         for axes, frame, at in zip(rows.flat, frames, chosen, strict=True):
             image = _image(axes, frame, portrait.grid, colours)
-            axes.set_title(f"t = {times[at]:.3g}", fontsize=7, pad=2)
+            axes.set_title(f"t = {times[at]:.4g}", fontsize=7, pad=2)
         _bar(image, list(rows.flat), label(variable))
 
 

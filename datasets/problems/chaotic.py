@@ -42,6 +42,8 @@ class Chaotic(OrdinaryProblem):
     transient: float = 10.0
     spread: float = 0.1
 
+    pictured: ClassVar = {"horizon": 40.0}
+
     name: ClassVar[str] = "chaotic"
     summary: ClassVar[str] = "trajectories on strange attractors, of more than a hundred systems"
 

@@ -203,6 +203,9 @@ def test_equations_keep_their_brackets_when_they_are_broken():
     assert two > 1.5 * one
 
 
-def test_the_frames_of_a_picture():
-    assert gallery.with_frames(make_problem("burgers")).frames == gallery.FRAMES[1]
-    assert gallery.with_frames(make_problem("poisson")) == make_problem("poisson")
+def test_what_of_a_problem_is_pictured():
+    assert gallery.as_pictured(make_problem("burgers")).frames == gallery.FRAMES[1]
+    assert gallery.as_pictured(make_problem("burgers_2d")).frames == 4  # of two outputs
+    assert gallery.as_pictured(make_problem("poisson")) == make_problem("poisson")
+    chaotic = make_problem("chaotic")
+    assert gallery.as_pictured(chaotic).horizon > chaotic.horizon
