@@ -64,6 +64,11 @@ def good_length(least: int) -> int:
     return min(range(least, 2 * least + 1), key=cost)
 
 
+def is_smooth(n: int) -> bool:
+    """Whether n has no other prime factors than 2, 3 and 5."""
+    return _radices(n) is not None
+
+
 @lru_cache(maxsize=4096)
 def _radices(n: int) -> tuple[int, ...] | None:
     """Factors of n for the passes, or None where n has other prime factors."""

@@ -13,7 +13,7 @@ import scipy.fft
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from .basis import FourierBasis
-from .fft import good_length
+from .fft import good_length, is_smooth
 
 Dealias = bool | Literal["2/3", "3/2"]
 
@@ -29,7 +29,8 @@ class Modes:
     dealias: "2/3" keeps as many waves as the products on the grid's own points leave exact (two
     thirds where the degree is 2, half of them where it is 3; Orszag 1971); "3/2" keeps all and
     takes products on more points (half as many again; twice as many); False keeps all and lets
-    products alias. True is "2/3".
+    products alias on the grid's own points, or a few more where their number has other prime
+    factors than 2, 3 and 5. True is "2/3".
 
     Raises `InputError` on a grid that is not periodic, has more than three axes, or does not
     hold one wave.
@@ -62,7 +63,7 @@ class Modes:
     def points(self) -> tuple[int, ...]:
         """Points on each axis on which products are taken."""
         if self.dealias is False:
-            return tuple(good_length(n) for n in self.grid.shape)
+            return tuple(n if is_smooth(n) else good_length(n) for n in self.grid.shape)
         return tuple(good_length((self.degree + 1) * k + 1) for k in self.highest)
 
     @cached_property
