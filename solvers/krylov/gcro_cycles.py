@@ -198,6 +198,7 @@ class Cycles:
         while arnoldi.size < steps and not arnoldi.exhausted and not rest <= goal:
             rest = arnoldi.extend()
             self.history.append(rest / size * first / self.system.norm_b)
+        del self.arnoldi  # which holds this object: memory would wait for the collector
         self.iterations += arnoldi.size
         if not np.all(np.isfinite(arnoldi.K)):
             self.norm = self.norm if self.single else np.nan
