@@ -278,7 +278,7 @@ def sheet(folder: Path, names: Sequence[str]) -> bytes:
         for axes, name in zip(panels.flat, names, strict=False):
             axes.imshow(imread(folder / f"{name}-tile.png"))
             axes.set_title(name.replace("_", " "), fontsize=8, pad=3)
-        picture = Image.open(io.BytesIO(_png(figure, 110))).convert("RGB")
+        picture = Image.open(io.BytesIO(_png(figure, 150))).convert("RGB")
     buffer = io.BytesIO()
     picture.quantize(256).save(buffer, format="png", optimize=True)
     return buffer.getvalue()
