@@ -55,7 +55,8 @@ def equation(latex: str, longest: int = 60) -> str:
     """
     rows = [part for row in _spelled(latex).split(r" \\ ") for part in _broken(row, longest)]
     with style():
-        figure = Figure(figsize=(6.4, 0.45 * len(rows)), layout="none")
+        figure = Figure(figsize=(6.4, 0.45 * len(rows)))
+        figure.set_layout_engine("none")
         for i, row in enumerate(rows):
             figure.text(0, 1 - (i + 0.5) / len(rows), f"${row}$", size=13, va="center")
         buffer = io.StringIO()

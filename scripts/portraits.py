@@ -46,7 +46,8 @@ class Portrait:
 
     def tile(self) -> Figure:
         """A square without labels: space and time, the last frame, the solution, or the orbit."""
-        figure = Figure(figsize=(TILE, TILE), layout="none")
+        figure = Figure(figsize=(TILE, TILE))
+        figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         series = list(self.outputs.values())

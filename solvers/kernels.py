@@ -8,7 +8,9 @@ another one from a second file would go on running the old code of that one afte
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
 from typing import Any
 
 from llvmlite.ir import Constant
@@ -42,12 +44,36 @@ def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., An
     return compile_later
 
 
+def instructions(prefer_literal: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Let kernels call a function that writes its code by hand: Numba's `intrinsic`."""
+
+    def write_later(function: Callable[..., Any]) -> Any:
+        written: Any = intrinsic(prefer_literal=prefer_literal)(function)
+        written.sources = _sources(function)
+        return written
+
+    return write_later
+
+
 def _sources(function: Callable[..., Any]) -> frozenset[str]:
-    """Files of the function and of all compiled functions that it calls."""
+    """Files of the function and of what it calls: compiled functions, and Python of our own."""
     files = {function.__code__.co_filename}
-    for name in function.__code__.co_names:
-        files |= getattr(function.__globals__.get(name), "sources", frozenset())
+    for name in _names(function.__code__):
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType | type):
+            if value.__module__.split(".")[0] == function.__module__.split(".")[0]:
+                files.add(str(sys.modules[value.__module__].__file__))
+        else:
+            files |= getattr(value, "sources", frozenset())
     return frozenset(files)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Of the globals that a function and the functions within it use."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _stamp(path: str) -> tuple[float, int]:
@@ -55,7 +81,7 @@ def _stamp(path: str) -> tuple[float, int]:
     return state.st_mtime, state.st_size
 
 
-@intrinsic
+@instructions()
 def borrowed(_: Any, array: Any) -> Any:
     """The same array, its memory no longer counted; the caller of the kernel holds that meanwhile.
 
@@ -70,6 +96,3 @@ def borrowed(_: Any, array: Any) -> Any:
         return view._getvalue()
 
     return array(array), generate
-
-
-borrowed.sources = frozenset({__file__})

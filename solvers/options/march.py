@@ -14,7 +14,7 @@ LANES = 8
 
 
 @kernel(CONTRACT)
-def march(u, frames, obstacle, projected, mass, stiff, sign, ends, rates, dt, which, save, methods):  # type: ignore[no-untyped-def]
+def march(u, frames, obstacle, projected, mass, stiff, sign, ends, rates, dt, which, save, methods):
     """March M u_t = A u from u (points, LANES) and copy states to frames (count, points, LANES).
 
     mass, stiff: (3, LANES), entries of M and A left of, on and right of the diagonal; u is
@@ -63,7 +63,7 @@ def march(u, frames, obstacle, projected, mass, stiff, sign, ends, rates, dt, wh
 
 
 @kernel(CONTRACT)
-def _factor(mass, stiff, h, lower, upper, pivot):  # type: ignore[no-untyped-def]
+def _factor(mass, stiff, h, lower, upper, pivot):
     """Pivots of M - h A, eliminated from right to left; kept inverted."""
     diagonal = np.empty(LANES)
     for k in range(LANES):
@@ -77,7 +77,7 @@ def _factor(mass, stiff, h, lower, upper, pivot):  # type: ignore[no-untyped-def
 
 
 @kernel(CONTRACT)
-def _solve(lower, upper, pivot, rhs, u, obstacle, projected):  # type: ignore[no-untyped-def]
+def _solve(lower, upper, pivot, rhs, u, obstacle, projected):
     """Solve from right to left and back; the ends of u are given.
 
     Held above the obstacle on the way back, u solves the complementarity problem exactly where it
@@ -101,7 +101,7 @@ def _solve(lower, upper, pivot, rhs, u, obstacle, projected):  # type: ignore[no
 
 
 @kernel(CONTRACT)
-def _apply(entries, u, out):  # type: ignore[no-untyped-def]
+def _apply(entries, u, out):
     before, at, after = entries[0], entries[1], entries[2]
     for i in range(1, u.shape[0] - 1):
         left, here, right, result = u[i - 1], u[i], u[i + 1], out[i]
@@ -110,7 +110,7 @@ def _apply(entries, u, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(CONTRACT)
-def _right_hand_side(mass, u, a, h, i, slopes, rhs):  # type: ignore[no-untyped-def]
+def _right_hand_side(mass, u, a, h, i, slopes, rhs):
     """M u + h sum_(j < i) a_ij A U_j."""
     _apply(mass, u, rhs)
     for j in range(i):
@@ -122,7 +122,7 @@ def _right_hand_side(mass, u, a, h, i, slopes, rhs):  # type: ignore[no-untyped-
 
 
 @kernel()
-def _discount(money, rates, a, h, i, spent):  # type: ignore[no-untyped-def]
+def _discount(money, rates, a, h, i, spent):
     """Stage i of y' = -rate y: the ends in time as the method has them, not exactly.
 
     Exact values would lower the order, because the stages between have a lower one.

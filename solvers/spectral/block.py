@@ -237,7 +237,8 @@ class Block:
             array = array.reshape(-1, *array.shape[2:])
             return array.real[None].astype(job.dtype) if real else self._parts(array)
 
-        slopes, plan_rows = [], []
+        slopes: list[np.ndarray] = []
+        plan_rows: list[list[int]] = []
         following = [*stages[1:], found[-1]]
         for row in following:
             plan_rows.append([len(slopes), len(row.slopes), *(numbers[j] for j in row.slopes)])

@@ -14,6 +14,7 @@ from .modes import Modes
 
 Symbol = Any  # a number or an array that broadcasts with modes.shape, real or complex
 Symbols = Callable[[Modes, SimpleNamespace], Any]
+SymbolRows = tuple[Mapping[str, Symbol], ...]
 
 
 def _nothing(modes: Modes, p: SimpleNamespace) -> dict[Any, Symbol]:
@@ -139,9 +140,9 @@ def resolve(
     arrays = [_spread(equation, symbol, modes, batch) for symbol in linear]
     rows = max(len(array) for array in arrays)
     stacked = np.stack([np.broadcast_to(a, (rows, modes.size)) for a in arrays], axis=1)
-    if equation.rates is None:
-        inputs, outputs = (), ()
-    else:
+    inputs: SymbolRows = ()
+    outputs: SymbolRows = ()
+    if equation.rates is not None:
         own = tuple({field: 1.0} for field in equation.fields)
         inputs = equation.inputs(modes, p) if equation.inputs else own
         outputs = equation.outputs(modes, p) if equation.outputs else own

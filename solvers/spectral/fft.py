@@ -20,9 +20,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from ..kernels import borrowed, kernel
+from ..kernels import borrowed, instructions, kernel
 from .vectors import VECTOR, Real, element, for_vectors, load, store
 
 LANES = 16  # lines transformed together; a literal in the copies, so that they are unrolled
@@ -174,7 +173,7 @@ DFT: dict[int, Callable[[list[Complex]], list[Complex]]] = {
 }  # fmt: skip
 
 
-@intrinsic(prefer_literal=True)
+@instructions(prefer_literal=True)
 def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
     """y[o + k so + q] = w_k DFT_k of x[i + j si + q] over j, for q = 0..count-1; w from w[t] on."""
     radix = r.literal_value
@@ -254,7 +253,7 @@ def transform(xr, xi, yr, yi, lanes, n, radices, twiddles):
 # --- lines of an array ----------------------------------------------------------------------------
 
 
-@intrinsic
+@instructions()
 def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count):
     """target[t + j t_step + lane] = source[s + j s_step + lane] for j < count, all `LANES` lanes"""
 
@@ -298,7 +297,7 @@ def _transposed(builder, vectors):
     return vectors
 
 
-@intrinsic(prefer_literal=True)
+@instructions(prefer_literal=True)
 def _turn(typingctx, out, lines, row, array, places, count):
     """array[places[lane] + j] to lines[(row + j) LANES + lane] for j < count, or out of them.
 

@@ -23,7 +23,7 @@ from .vectors import multiply_add, packed, unpacked
 class Symbols(NamedTuple):
     """Rows of (target, source), and symbols (count, 2, rows, columns or 1)."""
 
-    index: np.ndarray
+    places: np.ndarray
     values: np.ndarray
 
 
@@ -140,8 +140,8 @@ def _add_product(sr, si, xr, xi, tr, ti):
 @kernel()
 def _apply(symbols, source, target):
     """target[:, i] += symbol source[:, j] for all (i, j) of the symbols."""
-    for e in range(len(symbols.index)):
-        i, j, symbol = symbols.index[e, 0], symbols.index[e, 1], symbols.values[e]
+    for e in range(len(symbols.places)):
+        i, j, symbol = symbols.places[e, 0], symbols.places[e, 1], symbols.values[e]
         for row in range(target.shape[2]):
             _add_product(
                 symbol[0, row], symbol[1, row], source[0, j, row], source[1, j, row],
@@ -272,7 +272,7 @@ def evaluate(
                     for j in range(target.size):
                         target[j] = source[0]
     _apply(coupling, u, slope)
-    if not len(symbols_in.index):
+    if not len(symbols_in.places):
         return
     modes, points = work.stages[0], work.stages[axes]
     _clear(work.inputs.reshape(-1))
@@ -349,7 +349,7 @@ def _find_dead(u, groups, sums, t, died):
 
 @kernel()
 def _borrowed_symbols(symbols):
-    return Symbols(borrowed(symbols.index), borrowed(symbols.values))
+    return Symbols(borrowed(symbols.places), borrowed(symbols.values))
 
 
 @kernel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.fft
@@ -126,9 +126,10 @@ class Modes:
         """Fields (..., *grid.shape) of coefficients (..., *shape), or on as many other points."""
         points = points or self.grid.shape
         half = points if self.complex_valued else (*points[:-1], points[-1] // 2 + 1)
-        places = np.ix_(*[m.ravel() % n for m, n in zip(self.numbers, points, strict=True)])
+        kept = [m.ravel() % n for m, n in zip(self.numbers, points, strict=True)]
+        places: tuple[Any, ...] = (..., *np.ix_(*kept))
         padded = np.zeros((*u_hat.shape[: u_hat.ndim - len(half)], *half), dtype=u_hat.dtype)
-        padded[(..., *places)] = u_hat
+        padded[places] = u_hat
         if self.complex_valued:
             return scipy.fft.ifftn(padded, axes=self._axes, norm="forward")
         return scipy.fft.irfftn(padded, s=points, axes=self._axes, norm="forward")

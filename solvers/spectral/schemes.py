@@ -116,8 +116,7 @@ class Row:
 
 def rows(scheme: Scheme, z: np.ndarray) -> list[Row]:
     """Stages of a scheme, then its step, for z = h L of any shape; not yet times h."""
-    found = _exponential(scheme, z) if isinstance(scheme, Exponential) else _additive(scheme, z)
-    return found
+    return _exponential(scheme, z) if isinstance(scheme, Exponential) else _additive(scheme, z)
 
 
 def _exponential(scheme: Exponential, z: np.ndarray) -> list[Row]:
@@ -125,7 +124,7 @@ def _exponential(scheme: Exponential, z: np.ndarray) -> list[Row]:
     result = []
     for c, entries in zip((*scheme.c, 1.0), (*scheme.a, scheme.b), strict=True):
         slopes = {
-            j: sum(weight * phi[node][k] for weight, k, node in entry)
+            j: np.sum([weight * phi[node][k] for weight, k, node in entry], axis=0)
             for j, entry in enumerate(entries)
             if entry
         }

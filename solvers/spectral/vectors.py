@@ -13,7 +13,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+from ..kernels import instructions
 
 VECTOR = 64  # bytes of a vector register
 
@@ -97,7 +98,7 @@ def _row_loop(context: Any, builder: Any, signature: Any, arguments: Any, reads:
     return context.get_dummy_value()
 
 
-@intrinsic
+@instructions()
 def multiply_add(typingctx, sr, si, xr, xi, tr, ti):
     """t += s x, complex"""
 
@@ -110,7 +111,7 @@ def multiply_add(typingctx, sr, si, xr, xi, tr, ti):
     return types.void(sr, si, xr, xi, tr, ti), codegen
 
 
-@intrinsic
+@instructions()
 def packed(typingctx, ur, ui, vr, vi, tr, ti, hr, hi):
     """h = u + i v, t = conj u + i conj v"""
 
@@ -123,7 +124,7 @@ def packed(typingctx, ur, ui, vr, vi, tr, ti, hr, hi):
     return types.void(ur, ui, vr, vi, tr, ti, hr, hi), codegen
 
 
-@intrinsic
+@instructions()
 def unpacked(typingctx, zr, zi, yr, yi, ur, ui, vr, vi):
     """u = (z + conj y) / 2, v = (z - conj y) / 2i"""
 

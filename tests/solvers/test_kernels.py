@@ -8,6 +8,7 @@ import numpy as np
 
 from sobolev.solvers.kernels import borrowed, kernel
 from sobolev.solvers.multigrid.conjugate import conjugate_gradients
+from sobolev.solvers.spectral.fft import transform_lines
 
 CALLEE = "from sobolev.solvers.kernels import kernel\n@kernel()\ndef inner(x):\n    return x + {}\n"
 CALLER = (
@@ -46,6 +47,11 @@ def test_the_solver_knows_all_its_files():
         *("conjugate.py", "cycle.py", "layout.py", "links.py", "smoothing.py", "transfers.py"),
         *("diffusion_kernels.py", "kernels.py"),
     }
+
+
+def test_a_kernel_knows_the_files_of_instructions_written_by_hand():
+    names = {path.rsplit("/", 1)[-1] for path in transform_lines.sources}
+    assert names == {"fft.py", "kernels.py", "vectors.py"}
 
 
 @kernel()
