@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +18,7 @@ import scipy.sparse as sparse
 
 from ..geometry.errors import InputError
 from ..geometry.grid import Grid
-from .diffusion_kernels import all_positive, apply_links, links_across_rows, links_along_rows
+from .diffusion_kernels import apply_links, fill_links
 from .reading import read_real
 from .stencil_pattern import stencil_pattern
 
@@ -61,17 +60,11 @@ class DiffusionOperator:
         reaction: float | np.ndarray = 0.0,
     ) -> None:
         check_grid(grid)
-        # Writeable although it is not written: a kernel is compiled again for what is not.
-        a = np.require(read_real(a, "a coefficient"), np.float64, ["C", "W"])
+        a = for_kernels(read_real(a, "a coefficient"))
         if a.shape != grid.shape:
             raise InputError(
                 f"expected a coefficient of shape {grid.shape}, got {a.shape}; "
                 "give one value for each cell"
-            )
-        if not all_positive(a.reshape(-1)):
-            raise InputError(
-                f"expected positive finite coefficients, got {describe_coefficient(a)}; "
-                "the equation is not elliptic there"
             )
         self.a = a
         self.grid = grid
@@ -79,7 +72,15 @@ class DiffusionOperator:
         self.conditions = (_read_once if known else read_conditions)(conditions, grid)
         self.reaction = _read_reaction(reaction, grid)
         self.faces = empty_links(grid)
-        fill_links(a, grid, self.conditions, self.faces)
+        # As the kernels take them: links of three axes, reaction, periodic flags.
+        self.solid = solid(self.faces), solid_reaction(self.reaction), periodic_flags(grid)
+        if not fill_links(
+            solid_field(a), *_weights_and_codes(grid, self.conditions), *self.solid[0]
+        ):
+            raise InputError(
+                f"expected positive finite coefficients, got {describe_coefficient(a)}; "
+                "the equation is not elliptic there"
+            )
         self.dtype = np.dtype(np.float64)
         self.shape = (a.size, a.size)
 
@@ -90,18 +91,14 @@ class DiffusionOperator:
 
     def matvec(self, u: np.ndarray) -> np.ndarray:
         """A u for u of the grid's shape or flat (n,); the result has u's shape."""
-        if np.iscomplexobj(u):
-            return np.asarray(self.matvec(np.real(u)) + 1j * self.matvec(np.imag(u)))
-        field = np.require(u, np.float64, ["C", "W"]).reshape(self.grid.shape)
+        u = np.asarray(u)
+        if u.dtype.kind == "c":
+            return np.asarray(self.matvec(u.real) + 1j * self.matvec(u.imag))
+        links, reaction, wraps = self.solid
+        field = for_kernels(u).reshape(self.grid.shape)
         out = np.empty(self.grid.shape)
-        apply_links(
-            *solid(self.faces),
-            solid_reaction(self.reaction),
-            periodic_flags(self.grid),
-            solid_field(field),
-            solid_field(out),
-        )
-        return out.reshape(np.shape(u))
+        apply_links(*links, reaction, wraps, solid_field(field), solid_field(out))
+        return out.reshape(u.shape)
 
     __matmul__ = matvec
 
@@ -209,24 +206,26 @@ def empty_links(grid: Grid) -> tuple[np.ndarray, ...]:
     )
 
 
-def fill_links(
-    a: np.ndarray,
-    grid: Grid,
-    conditions: tuple[tuple[str, str], ...],
-    faces: tuple[np.ndarray, ...],
-) -> None:
-    """Face i of an axis lies between cells i - 1 and i; both ends of a periodic axis are one."""
-    for axis, out in enumerate(faces):
-        weight = 2.0 / grid.spacing[axis] ** 2
-        lower, upper = (_CODES[name] for name in conditions[axis])
-        n = grid.shape[axis]
-        if axis == grid.ndim - 1:
-            links_along_rows(a.reshape(-1, n), weight, lower, upper, out.reshape(-1, n + 1))
-        else:
-            outer = prod(grid.shape[:axis])
-            shape = (outer, n, a.size // (outer * n))
-            across = (outer, n + 1, shape[2])
-            links_across_rows(a.reshape(shape), weight, lower, upper, out.reshape(across))
+@lru_cache(maxsize=64)
+def _weights_and_codes(
+    grid: Grid, conditions: tuple[tuple[str, str], ...]
+) -> tuple[tuple[float, ...], tuple[tuple[int, ...], ...]]:
+    """Of three axes: 2 / h^2, and the numbers of the conditions at both ends."""
+    weights = [2.0 / h**2 for h in grid.spacing]
+    codes = [tuple(_CODES[name] for name in pair) for pair in conditions]
+    if grid.ndim == 2:
+        weights.insert(1, 0.0)
+        codes.insert(1, (0, 0))
+    return tuple(weights), tuple(codes)
+
+
+def for_kernels(values: np.ndarray) -> np.ndarray:
+    """Values as float64 in C order, copied only where they are not, or cannot be written: a kernel
+    is compiled again for arrays that cannot."""
+    flags = values.flags
+    if values.dtype == np.float64 and flags.c_contiguous and flags.writeable:
+        return values
+    return np.require(values, np.float64, ["C", "W"])
 
 
 def solid(faces: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,16 @@ DIRICHLET, NEUMANN, PERIODIC = 0, 1, 2
 
 
 @kernel()
-def all_positive(a):
+def is_constant(a):
+    """Whether all entries are one number, by looking no further than the first that is not it."""
+    k = 1
+    while k < a.size and a[k] == a[0]:
+        k += 1
+    return k >= a.size
+
+
+@kernel()
+def _all_positive(a):
     """Whether all entries are positive and finite; a: (n,)."""
     count = 0  # of whole numbers, so that the loop runs in vector lanes
     for k in range(a.size):
@@ -41,9 +50,8 @@ def _at_side(condition, inside, opposite, weight, out):
 
 
 @kernel(REASSOCIATE)
-def links_along_rows(a, weight, lower, upper, out):
+def _links_along_rows(a, weight, lower, upper, out):
     """out (rows, n+1) from a (rows, n); weight = 2 / h^2, conditions of the two ends."""
-    a, out = borrowed(a), borrowed(out)
     n = a.shape[1]
     for i in range(a.shape[0]):
         for k in range(1, n):
@@ -53,15 +61,33 @@ def links_along_rows(a, weight, lower, upper, out):
 
 
 @kernel()
-def links_across_rows(a, weight, lower, upper, out):
+def _links_across_rows(a, weight, lower, upper, out):
     """out (outer, n+1, inner) from a (outer, n, inner), along the middle axis."""
-    a, out = borrowed(a), borrowed(out)
     n = a.shape[1]
     for i in range(a.shape[0]):
         for j in range(1, n):
             _between(a[i, j - 1], a[i, j], weight, out[i, j])
         _at_side(lower, a[i, 0], a[i, n - 1], weight, out[i, 0])
         _at_side(upper, a[i, n - 1], a[i, 0], weight, out[i, n])
+
+
+@kernel()
+def fill_links(a, weights, codes, f0, f1, f2):
+    """Links of every axis that has any; False, and nothing done, where `a` is not positive.
+
+    weights: 2 / h^2 of three axes; codes: the conditions of their two ends. Face i of an axis lies
+    between cells i - 1 and i; both ends of a periodic axis are one.
+    """
+    a, f0, f1, f2 = borrowed(a), borrowed(f0), borrowed(f1), borrowed(f2)
+    n0, n1, n2 = a.shape
+    if not _all_positive(a.reshape(a.size)):
+        return False
+    across, along = f0.reshape(1, n0 + 1, n1 * n2), f2.reshape(n0 * n1, n2 + 1)
+    _links_across_rows(a.reshape(1, n0, n1 * n2), weights[0], *codes[0], across)
+    if f1.size > 0:
+        _links_across_rows(a, weights[1], *codes[1], f1)
+    _links_along_rows(a.reshape(n0 * n1, n2), weights[2], *codes[2], along)
+    return True
 
 
 @kernel()

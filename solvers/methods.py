@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..geometry.errors import InputError
+from .diffusion_kernels import is_constant
 from .krylov.result import KrylovResult
 from .preconditioners import PRECONDITIONERS
 from .reading import check_count
@@ -139,7 +140,7 @@ def method_for(name: str, A: Any) -> str:
     """
     kind = getattr(A, "kind", ANY)
     if name == "auto":
-        if kind == "diffusion" and _is_constant(A.a) and A.reaction is None:
+        if kind == "diffusion" and A.reaction is None and is_constant(A.a.reshape(-1)):
             return "transform"
         return FASTEST.get(kind, FASTEST[ANY])
     check_method(name)
@@ -150,10 +151,6 @@ def method_for(name: str, A: Any) -> str:
             "take another method"
         )
     return name
-
-
-def _is_constant(a: np.ndarray) -> bool:
-    return bool(a.flat[0] == a.flat[-1]) and float(np.ptp(a)) == 0
 
 
 def make_method(name: str, A: Any, options: Mapping[str, Any]) -> SequenceMethod:

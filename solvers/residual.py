@@ -29,8 +29,10 @@ def scale_of(b: np.ndarray) -> float:
 
 def true_residual(A: Any, x: np.ndarray, b: np.ndarray) -> float:
     """|b - A x| / |b|; where b is zero |A x|, and not finite where A x is not."""
-    scale = scale_of(b)
     with np.errstate(over="ignore", invalid="ignore"):
         r = b - (A @ x).reshape(-1)
-        size = norm(b if scale == 1 else scale * b)
-        return norm(r if scale == 1 else scale * r) / (size or 1.0)
+        size = norm(b)
+        if SMALLEST < size < LARGEST:
+            return norm(r) / size
+        scale = scale_of(b)
+        return norm(scale * r) / (norm(scale * b) or 1.0)

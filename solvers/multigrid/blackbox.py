@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..diffusion import DiffusionOperator, periodic_flags, solid, solid_field, solid_reaction
+from ..diffusion import DiffusionOperator, solid_field
 from .blackbox_kernels import (
     add_prolonged,
     finest_stencil,
@@ -42,8 +42,8 @@ class BlackBoxMultigrid:
         h = [spacing[0], np.inf, spacing[1]] if flat else spacing
         offsets = _offsets(flat, 1)
         stencil = np.empty((*solid_field(A.a).shape, len(offsets)))
-        links, reaction = solid(A.faces), solid_reaction(A.reaction)
-        finest_stencil(*links, reaction, periodic_flags(A.grid), stencil)
+        links, reaction, wraps = A.solid
+        finest_stencil(*links, reaction, wraps, stencil)
         self.levels: list[_Level] = []
         while stencil[..., 0].size > COARSEST:
             level = _Level(stencil, offsets, _halved(stencil.shape[:3], h))

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from ...geometry.errors import InputError
-from ..diffusion import DiffusionOperator
+from ..diffusion import DiffusionOperator, for_kernels
 from ..direct import Direct
 from ..krylov.cg import cg
 from ..krylov.result import KrylovResult
@@ -99,12 +99,12 @@ class MultigridCG:
             raise InputError(f"expected a tolerance between 0 and 1, got {rtol}")
         shape, size = A.grid.shape, A.shape[0]
         for name, given in [("b", b)] if x0 is None else [("b", b), ("x0", x0)]:
-            if np.shape(given) not in ((size,), shape):
-                raise InputError(f"expected {name} of shape ({size},), got {np.shape(given)}")
-            if np.asarray(given).dtype.kind == "c":
+            array = np.asarray(given)
+            if array.shape not in ((size,), shape):
+                raise InputError(f"expected {name} of shape ({size},), got {array.shape}")
+            if array.dtype.kind == "c":
                 raise InputError(f"expected a real {name}, got complex numbers; solve both parts")
-        # Writeable although it is not written: a kernel is compiled again for what is not.
-        field = np.require(b, np.float64, ["C", "W"]).reshape(shape)
+        field = for_kernels(np.asarray(b)).reshape(shape)
         x = np.empty(shape) if x0 is None else np.array(x0, dtype=np.float64).reshape(shape)
         return field, x
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...geometry.grid import Grid
-from ..diffusion import DiffusionOperator, periodic_flags, solid, solid_field, solid_reaction
+from ..diffusion import DiffusionOperator, solid_field
 from .conjugate import (
     BAD_SOURCE,
     CONVERGED,
@@ -59,10 +61,11 @@ class Workspace:
             self.build(A)
         source, target = solid_field(b), solid_field(x)
         norm, signed = norm_and_sum(source)
-        if not np.isfinite(norm):
+        if not math.isfinite(norm):
             return BAD_SOURCE, 0, np.nan
         # What no x can remove; the rest of the tolerance is left to the iteration.
-        floor = abs(signed) / np.sqrt(b.size) if A.singular else 0.0
+        singular = A.singular
+        floor = abs(signed) / math.sqrt(b.size) if singular else 0.0
         if norm == 0.0 or floor > 0.5 * rtol:
             x[:] = 0
             return (CONVERGED, 0, 0.0) if norm == 0.0 else (INCONSISTENT, 0, floor)
@@ -71,10 +74,8 @@ class Workspace:
         else:
             x[:] = 0
         outcome = conjugate_gradients(
-            solid(A.faces),
-            solid_reaction(A.reaction),
-            periodic_flags(A.grid),
-            A.singular,
+            *A.solid,
+            singular,
             started,
             source,
             1.0 / norm,
@@ -94,14 +95,13 @@ class Workspace:
 
     def fits(self, A: DiffusionOperator) -> bool:
         """Whether this memory is for systems like A."""
-        return A.grid == self.grid and (A.reaction is not None) == self.reaction
+        same = A.grid is self.grid or A.grid == self.grid
+        return same and (A.reaction is not None) == self.reaction
 
     def build(self, A: DiffusionOperator) -> None:
         """The hierarchy of A, for `cycle`."""
-        reaction = solid_reaction(A.reaction)
-        self.scale = build_hierarchy(
-            *solid(A.faces), reaction, A.singular, self.layout, self.single
-        )
+        links, reaction, _ = A.solid
+        self.scale = build_hierarchy(*links, reaction, A.singular, self.layout, self.single)
 
     def cycle(self, r: np.ndarray) -> np.ndarray:
         """One V-cycle on r of the grid's shape or flat, any size of numbers."""

@@ -228,10 +228,10 @@ def test_a_method_that_believes_too_early_is_found_out(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options, some", [({}, 320), ({"method": "gcro_dr", "m": 20, "k": 10}, 32)]
+    "options, some", [({}, 640), ({"method": "gcro_dr", "m": 20, "k": 10}, 32)]
 )
 def test_memory_does_not_grow_with_the_sequence(options, some):
-    # The interpreter itself keeps the room of some hundred small objects.
+    # The interpreter keeps the room of some thousand small objects for itself.
     def peak(count: int) -> int:
         kept: list[float] = []
 
