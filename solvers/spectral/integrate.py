@@ -16,7 +16,7 @@ from ..stencils.compiling import compiling_is_told
 from .block import Block, Job
 from .equation import SpectralEquation, resolve
 from .modes import Dealias, Modes
-from .schemes import SCHEMES
+from .schemes import SCHEMES, step_limit
 from .source import compiled_pointwise
 
 CACHE = 1 << 19  # bytes that the arrays of a block may take: half of a second-level cache
@@ -132,7 +132,7 @@ class _March:
             frames,
             np.full(count, counts.sum()),
             np.full(count, np.nan),
-            [self.told(t, counts) for t in died],
+            [self.fixed_reason(t, counts) for t in died],
         )
 
     def controlled(self, tolerance: float) -> Solution:
@@ -161,7 +161,11 @@ class _March:
             stuck = ~good & alive & (previous < rounding) & (new > 0.5 * previous)
             for place, i in enumerate(waiting):
                 if not alive[place]:
-                    reason[i] = self.told(died[place], counts)
+                    reason[i] = (
+                        f"blow-up at t = {died[place]:.6g}, also with steps of "
+                        f"{self.step(died[place], counts):.3g}: end before that time, or raise "
+                        "max_steps"
+                    )
                 elif good[place] or stuck[place]:
                     reason[i] = CONVERGED if good[place] else STAGNATED
                 else:
@@ -212,11 +216,22 @@ class _March:
             frames, converged, steps, estimate, np.full(len(u0), share), tuple(reason)
         )  # fmt: skip
 
-    def told(self, died: float, counts: np.ndarray) -> str:
-        """Why a sample that died then, or did not, ends."""
+    def step(self, t: float, counts: np.ndarray) -> float:
+        """The step that ended at t."""
+        i = min(np.searchsorted(self.job.times[1:], t * (1 - 1e-12)), len(counts) - 1)
+        return self.intervals[i] / counts[i]
+
+    def fixed_reason(self, died: float, counts: np.ndarray) -> str:
+        """Why a sample that died then, or did not (nan), ends."""
         if np.isnan(died):
             return CONVERGED
-        return f"blow-up at t = {died:.6g}"
+        h = self.step(died, counts)
+        text = f"blow-up at t = {died:.6g} with steps of {h:.3g}"
+        linear = self.job.resolved.linear
+        limit = step_limit(self.job.tableau, linear, h)
+        if limit < h:
+            return f"{text}; the step limit of the linear terms is {limit:.3g}: use a smaller dt"
+        return f"{text}: use a smaller dt; if the time stays, the solution itself blows up"
 
 
 def _block_size(job: Job) -> int:

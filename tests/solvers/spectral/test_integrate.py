@@ -1,5 +1,7 @@
 """Trajectories of equations given as data: orders, exact solutions, invariants, batches, errors."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -356,12 +358,45 @@ def test_the_estimate_bounds_the_error(tolerance):
     grid, times = box(256, 1, 2.0), np.linspace(0, 0.5, 3)
     u0, numbers = waves(grid, 6), {"viscosity": np.geomspace(0.03, 0.3, 6)}
     solution = integrate(BURGERS, u0, times, grid, numbers, tolerance=tolerance)
-    exact = integrate(BURGERS, u0, times, grid, numbers, dt=1 / 8000).fields
+    exact = integrate(BURGERS, u0, times, grid, numbers, dt=1 / 2000).fields
     assert solution.converged.all()
     far = np.linalg.norm(solution.fields - exact, axis=2).max(axis=1)
     error = far / np.linalg.norm(exact, axis=2).max(axis=1)
     assert np.all(solution.residual <= tolerance)
     assert np.all(error <= solution.residual)
+    assert np.all(error >= 0.1 * solution.residual)
+
+
+def test_a_tolerance_out_of_reach_is_not_claimed():
+    grid = box(32)
+    solution = integrate(
+        BURGERS, waves(grid, 1), np.array([0.0, 0.1]), grid, {"viscosity": 0.1}, tolerance=1e-18
+    )
+    assert not solution.converged[0]
+    assert solution.reason[0] == "stagnated"
+
+
+def test_steps_divide_every_interval():
+    grid = box(16)
+
+    def steps(times):
+        solution = integrate(HEAT, waves(grid, 1), times, grid, {"diffusivity": 1.0}, dt=0.1)
+        assert np.isnan(solution.residual[0])
+        return solution.iterations[0]
+
+    assert steps(np.array([0.0, 0.1, 0.35, 0.36])) == 1 + 3 + 1
+    assert steps(np.linspace(0, 1, 11)) == 10  # 0.1 up to rounding
+
+
+@pytest.mark.parametrize("nu, n", [(0.05, 256), (0.01 / np.pi, 2048)])
+def test_burgers_against_cole_hopf(nu, n):
+    grid, times = box(n, 1, 2.0, -1.0), np.linspace(0, 1, 6)
+    u0 = -np.sin(np.pi * grid.axes[0])[None]
+    solution = integrate(BURGERS, u0, times, grid, {"viscosity": nu}, tolerance=1e-9)
+    assert solution.converged.all()
+    np.testing.assert_array_equal(solution.fields[:, 0], u0)
+    for frame, t in zip(solution.fields[0, 1:], times[1:], strict=True):
+        assert np.abs(frame - cole_hopf(grid.axes[0], t, nu)).max() <= 1e-8
 
 
 RICCATI = SpectralEquation("riccati", ("u",), quadratic, product)
@@ -374,11 +409,30 @@ def test_blow_up_ends_with_its_time_and_the_others_go_on(options):
     solution = integrate(RICCATI, np.multiply.outer(starts, np.ones(8)), times, box(8), **options)
     assert solution.converged.tolist() == [True, False, False, True]
     assert solution.reason[1].startswith("blow-up at t = 1.")
+    advice = "with steps of 0.01: use a smaller dt" if "dt" in options else "raise max_steps"
+    assert advice in solution.reason[1]
     assert solution.reason[2] == "breakdown: initial state is not finite"
     for i in (0, 3):
         exact = starts[i] / (1 - starts[i] * times)
         np.testing.assert_allclose(solution.fields[i, :, 0], exact, rtol=1e-7)
     assert np.isnan(solution.fields[1, -1]).all()
+
+
+def test_an_unstable_step_is_told_with_its_limit():
+    """rk4 is stable for h |lambda| below 2.785 on the negative axis (Hairer & Wanner)."""
+    grid = box(64)
+    solution = integrate(
+        BURGERS, waves(grid, 1), np.array([0.0, 10.0]), grid, {"viscosity": 1.0}, dt=0.02,
+        scheme="rk4",
+    )  # fmt: skip
+    found = re.fullmatch(
+        r"blow-up at t = [\d.]+ with steps of 0.02; the step limit of the linear terms is "
+        r"([\d.]+): use a smaller dt",
+        solution.reason[0],
+    )  # fmt: skip
+    assert found
+    highest = (64 - 1) // 3
+    assert float(found[1]) == pytest.approx(2.785 / highest**2, rel=0.02)
 
 
 def test_too_many_steps_are_told():
