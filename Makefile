@@ -11,9 +11,8 @@ setup: .venv/.ready
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
-	@echo "compiling the kernels, once"
-	mkdir -p .cache
-	for problem in burgers chaotic combustor convection_diffusion darcy helmholtz poisson; do $(BIN)/sobolev generate $$problem --samples 1 --resolution 16 --output .cache/kernels.h5 --force || exit 1; done
+	@echo "compiling the kernels, once: minutes"
+	$(BIN)/python -m sobolev.scripts.compile
 	touch $@
 
 demo: setup
