@@ -272,8 +272,8 @@ class Block:
             if len(slopes) != len(scheme.nodes) or slopes.shape[1:] != u.shape:
                 slopes = np.zeros((len(scheme.nodes), *u.shape), u.dtype)
             march(
-                counts[i], job.times[i], scheme, u, spare, slopes, np.zeros(len(died), u.dtype),
-                died, *self.symbols, self.space, self.work, self.products, job.pointwise,
+                counts[i], job.times[i], scheme, u, spare, slopes, died, *self.symbols, self.space,
+                self.work, self.products, job.pointwise,
                 compiled_transform(job.dtype),
             )  # fmt: skip
             gone = ~np.isnan(died[: len(u0)])

@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 
 from ..kernels import borrowed, instructions, kernel
-from .vectors import VECTOR, Real, element, for_vectors, load, store
+from .vectors import VECTOR, Real, element, for_vectors, load, spread, store
 
 LANES = 16  # lines transformed together; a literal in the copies, so that they are unrolled
 # Cost of a pass, relative: one of 8 costs less than one of 4 and one of 2.
@@ -196,14 +196,6 @@ def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
             builder.load(builder.gep(factors, [at(t, one, k)])) for k in range(2 * radix - 2)
         ]
 
-        def spread(value, vector):
-            if vector is None:
-                return Real(builder, value)
-            nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-            single = builder.insert_element(nothing, value, ir.Constant(index, 0))
-            zeros = ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
-            return Real(builder, builder.shuffle_vector(single, nothing, zeros))
-
         def butterfly(q, vector):
             def get(array, k):
                 place = builder.add(at(i, si, k), q)
@@ -212,7 +204,7 @@ def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
             x = [(get(xr, k), get(xi, k)) for k in range(radix)]
             for k, (re, im) in enumerate(DFT[radix](x)):
                 if k:
-                    c, s = (spread(value, vector) for value in twiddles[2 * k - 2 : 2 * k])
+                    c, s = (spread(builder, value, vector) for value in twiddles[2 * k - 2 : 2 * k])
                     re, im = re * c - im * s, re * s + im * c
                 place = builder.add(at(o, so, k), q)
                 store(builder, re, element(builder, yr, place, vector), size)

@@ -15,6 +15,7 @@ from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
 from ..stencils.compiling import compiling_is_told
 from .block import Block, Job
 from .equation import SpectralEquation, resolve
+from .fft import LANES
 from .modes import Dealias, Modes
 from .schemes import SCHEMES, step_limit
 from .source import compiled_pointwise
@@ -245,7 +246,8 @@ def _block_size(job: Job) -> int:
     group = 1 if job.paired else 2
     if modes.grid.ndim > 1 or fit < 4 * group:
         return group
-    return group * (1 << int(math.log2(fit // group)))
+    # As many lanes as the transforms take together are worth leaving that cache for.
+    return group * max(LANES, 1 << int(math.log2(fit // group)))
 
 
 def _difference(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:

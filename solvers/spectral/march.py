@@ -16,8 +16,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels import CONTRACT, REASSOCIATE, borrowed, kernel
-from .vectors import multiply_add, packed, unpacked
+from ..kernels import REASSOCIATE, borrowed, kernel
+from .vectors import (
+    add_multiplied,
+    add_scaled,
+    clear,
+    copy,
+    fill,
+    multiply,
+    pack,
+    scale,
+    unpack,
+)  # fmt: skip
 
 
 class Symbols(NamedTuple):
@@ -86,163 +96,78 @@ class Scheme(NamedTuple):
     h: float
 
 
-@kernel(CONTRACT)
-def _scale(target, factor, source):
-    for j in range(target.size):
-        target[j] = factor[j] * source[j]
-
-
-@kernel(CONTRACT)
-def _add_scaled(target, factor, source):
-    for j in range(target.size):
-        target[j] += factor[j] * source[j]
-
-
-@kernel(CONTRACT)
-def _scale_by_one(target, factor, source):
-    for j in range(target.size):
-        target[j] = factor * source[j]
-
-
-@kernel(CONTRACT)
-def _add_scaled_by_one(target, factor, source):
-    for j in range(target.size):
-        target[j] += factor * source[j]
-
-
-@kernel()
-def _clear(target):
-    for j in range(target.size):
-        target[j] = 0
-
-
-@kernel()
-def _copy(target, source):
-    for j in range(target.size):
-        target[j] = source[j]
-
-
-@kernel()
-def _add_product(sr, si, xr, xi, tr, ti):
-    """t += s x on one row, s one number or one for each column."""
-    if sr.size == tr.size:
-        multiply_add(sr, si, xr, xi, tr, ti)
-    else:
-        re, im = sr[0], si[0]
-        if re != 0:
-            _add_scaled_by_one(tr, re, xr)
-            _add_scaled_by_one(ti, re, xi)
-        if im != 0:
-            _add_scaled_by_one(tr, -im, xi)
-            _add_scaled_by_one(ti, im, xr)
-
-
 @kernel()
 def _apply(symbols, source, target):
     """target[:, i] += symbol source[:, j] for all (i, j) of the symbols."""
+    values = symbols.values
+    rows, columns = target.shape[2], target.shape[3]
+    size, own = rows * columns, values.shape[2] * values.shape[3]
+    to_imaginary, from_imaginary = target.shape[1] * size, source.shape[1] * size
     for e in range(len(symbols.places)):
-        i, j, symbol = symbols.places[e, 0], symbols.places[e, 1], symbols.values[e]
-        for row in range(target.shape[2]):
-            _add_product(
-                symbol[0, row], symbol[1, row], source[0, j, row], source[1, j, row],
-                target[0, i, row], target[1, i, row],
-            )  # fmt: skip
+        i, j = symbols.places[e, 0] * size, symbols.places[e, 1] * size
+        add_multiplied(
+            rows, columns, own != size, values, 2 * e * own, values, (2 * e + 1) * own,
+            source, j, source, from_imaginary + j, target, i, target, to_imaginary + i,
+        )  # fmt: skip
 
 
 @kernel()
-def _combine_real(decay, u, factors, which, slopes, out):
-    shared = decay.shape[3] != u.shape[3]
-    for part in range(2):
-        for slot in range(u.shape[1]):
-            for row in range(u.shape[2]):
-                target, source = out[part, slot, row], u[part, slot, row]
-                if shared:
-                    _scale_by_one(target, decay[0, slot, row, 0], source)
-                else:
-                    _scale(target, decay[0, slot, row], source)
-                for s in range(len(which)):
-                    slope = slopes[which[s], part, slot, row]
-                    if shared:
-                        _add_scaled_by_one(target, factors[s, 0, slot, row, 0], slope)
-                    else:
-                        _add_scaled(target, factors[s, 0, slot, row], slope)
-
-
-@kernel()
-def _combine_complex(decay, u, factors, which, slopes, out):
-    for slot in range(u.shape[1]):
-        for row in range(u.shape[2]):
-            re, im = out[0, slot, row], out[1, slot, row]
-            _clear(re)
-            _clear(im)
-            _add_product(
-                decay[0, slot, row], decay[1, slot, row], u[0, slot, row], u[1, slot, row], re, im
-            )  # fmt: skip
-            for s in range(len(which)):
-                k = which[s]
-                _add_product(
-                    factors[s, 0, slot, row], factors[s, 1, slot, row], slopes[k, 0, slot, row],
-                    slopes[k, 1, slot, row], re, im,
+def _combine(scheme, i, u, slopes, out):
+    """out = D u + sum_j A_ij slope_j, with the coefficients of one stage."""
+    slots, rows, columns = u.shape[1], u.shape[2], u.shape[3]
+    size, own = rows * columns, scheme.decays.shape[3] * scheme.decays.shape[4]
+    shared, imaginary = own != size, slots * size
+    first, count = scheme.plan[i, 0], scheme.plan[i, 1]
+    for slot in range(slots):
+        re, im = slot * size, imaginary + slot * size
+        if scheme.decays.shape[1] == 1:
+            f = (i * slots + slot) * own
+            scale(rows, columns, shared, scheme.decays, f, u, re, out, re)
+            scale(rows, columns, shared, scheme.decays, f, u, im, out, im)
+            for s in range(count):
+                f = ((first + s) * slots + slot) * own
+                k = scheme.plan[i, 2 + s] * 2 * imaginary
+                add_scaled(
+                    rows, columns, shared, scheme.coefficients, f, slopes, k + re, out, re
                 )  # fmt: skip
-
-
-@kernel()
-def _pack(source, pairs, space, lanes, target):
-    """Coefficients of functions (2, slots, rows, columns) to those of their pairs, all waves."""
-    spots, one = space.spots, source.shape[2] == 1
-    count = len(spots)
-    for p in range(len(pairs)):
-        a, b = pairs[p]
-        base = p * space.full * lanes
-        if one:
-            ur, ui, vr, vi = source[0, a, 0], source[1, a, 0], source[0, b, 0], source[1, b, 0]
-            for m in range(count):
-                here, there = base + spots[m, 0], base + spots[m, 1]
-                target[0, there] = ur[m] + vi[m]
-                target[1, there] = vr[m] - ui[m]
-                target[0, here] = ur[m] - vi[m]
-                target[1, here] = vr[m] + ui[m]
+                add_scaled(
+                    rows, columns, shared, scheme.coefficients, f, slopes, k + im, out, im
+                )  # fmt: skip
         else:
-            for m in range(count):
-                here, there = base + spots[m, 0] * lanes, base + spots[m, 1] * lanes
-                packed(
-                    source[0, a, m], source[1, a, m],
-                    source[0, b, m], source[1, b, m],
-                    target[0, there : there + lanes], target[1, there : there + lanes],
-                    target[0, here : here + lanes], target[1, here : here + lanes],
+            f, g = (2 * i * slots + slot) * own, ((2 * i + 1) * slots + slot) * own
+            multiply(
+                rows, columns, shared, scheme.decays, f, scheme.decays, g,
+                u, re, u, im, out, re, out, im,
+            )  # fmt: skip
+            for s in range(count):
+                f = (2 * (first + s) * slots + slot) * own
+                g = f + slots * own
+                k = scheme.plan[i, 2 + s] * 2 * imaginary
+                add_multiplied(
+                    rows, columns, shared, scheme.coefficients, f, scheme.coefficients, g,
+                    slopes, k + re, slopes, k + im, out, re, out, im,
                 )  # fmt: skip
 
 
 @kernel()
-def _unpack(source, pairs, space, lanes, target):
-    """The way back."""
-    spots, one = space.spots, target.shape[2] == 1
-    count = len(spots)
+def _between(packs, functions, pairs, space, target):
+    """Coefficients of functions (2, slots, rows, columns) to those of their pairs, all waves, or
+    back."""
+    lanes, modes = space.lanes, len(space.spots)
+    size, other = modes * lanes, target.shape[1]
+    imaginary = functions.shape[1] * size
     for p in range(len(pairs)):
-        a, b = pairs[p]
-        base = p * space.full * lanes
-        if one:
-            ur, ui, vr, vi = target[0, a, 0], target[1, a, 0], target[0, b, 0], target[1, b, 0]
-            half = ur.dtype.type(0.5)
-            for m in range(count):
-                here, there = base + spots[m, 0], base + spots[m, 1]
-                zr, zi, yr, yi = (
-                    source[0, here],
-                    source[1, here],
-                    source[0, there],
-                    source[1, there],
-                )
-                ur[m], ui[m] = half * (zr + yr), half * (zi - yi)
-                vr[m], vi[m] = half * (zi + yi), half * (yr - zr)
+        a, b, z = pairs[p, 0] * size, pairs[p, 1] * size, p * space.full * lanes
+        if packs:
+            pack(
+                modes, lanes, space.spots, functions, a, functions, imaginary + a,
+                functions, b, functions, imaginary + b, target, z, target, other + z,
+            )  # fmt: skip
         else:
-            for m in range(count):
-                here, there = base + spots[m, 0] * lanes, base + spots[m, 1] * lanes
-                unpacked(
-                    source[0, here : here + lanes], source[1, here : here + lanes],
-                    source[0, there : there + lanes], source[1, there : there + lanes],
-                    target[0, a, m], target[1, a, m],
-                    target[0, b, m], target[1, b, m],
-                )  # fmt: skip
+            unpack(
+                modes, lanes, space.spots, functions, a, functions, imaginary + a,
+                functions, b, functions, imaginary + b, target, z, target, other + z,
+            )  # fmt: skip
 
 
 @kernel()
@@ -262,27 +187,24 @@ def evaluate(
 ):
     """slope = sum_j B_j F[g_j] + C u + s at the state u."""
     axes = len(space.sizes)
+    rows, columns = u.shape[2], u.shape[3]
+    size, own = rows * columns, sources.shape[2] * sources.shape[3]
     for part in range(2):
         for f in range(u.shape[1]):
-            for row in range(u.shape[2]):
-                source, target = sources[part, f, row], slope[part, f, row]
-                if source.size == target.size:
-                    _copy(target, source)
-                else:
-                    for j in range(target.size):
-                        target[j] = source[0]
+            place = part * u.shape[1] + f
+            fill(rows, columns, own != size, sources, place * own, slope, place * size)
     _apply(coupling, u, slope)
     if not len(symbols_in.places):
         return
     modes, points = work.stages[0], work.stages[axes]
-    _clear(work.inputs.reshape(-1))
+    clear(work.inputs)
     _apply(symbols_in, u, work.inputs)
     pairs = len(products.pairs_in)
     lanes = space.lanes
     if space.complex_valued:
-        _copy(modes.reshape(-1), work.inputs.reshape(-1))
+        copy(modes, work.inputs)
     else:
-        _pack(work.inputs, products.pairs_in, space, lanes, modes)
+        _between(True, work.inputs, products.pairs_in, space, modes)
     for axis in range(axes):
         outer, kept, inner, n = space.sizes[axis]
         transform(
@@ -302,49 +224,44 @@ def evaluate(
             space.radices[axis], space.twiddles[axis], work.scratch, work.places,
         )  # fmt: skip
     if space.complex_valued:
-        _copy(work.outputs.reshape(-1), modes.reshape(-1))
+        copy(work.outputs, modes)
     else:
-        _unpack(modes, products.pairs_out, space, lanes, work.outputs)
+        _between(False, work.outputs, products.pairs_out, space, modes)
     _apply(symbols_out, work.outputs, slope)
 
 
 @kernel(REASSOCIATE)
-def _total(row):
-    total = row[0] * 0
-    for j in range(row.size):
-        total += row[j] * 0
+def _total(values):
+    total = values[0] * 0
+    for j in range(values.size):
+        total += values[j] * 0
     return total
 
 
-@kernel(CONTRACT)
-def _find_dead(u, groups, sums, t, died):
+@kernel()
+def _find_dead(u, groups, t, died):
     """Write t for samples that hold infinity or NaN, and set them to zero."""
+    if _total(u.reshape(-1)) == 0:
+        return
     parts, slots, rows, columns = u.shape
     samples = len(died) // groups
-    _clear(sums)
-    for slot in range(slots):
-        group = slot // (slots // groups)
-        found = sums[group * samples : (group + 1) * samples]
-        for part in range(parts):
-            for row in range(rows):
-                source = u[part, slot, row]
-                if samples == 1:
-                    found[0] += _total(source)
-                else:
-                    for c in range(columns):
-                        found[c] += source[c] * 0
     for i in range(len(died)):
-        if sums[i] != 0:
-            if np.isnan(died[i]):
-                died[i] = t
-            group = i // samples
-            for slot in range(group * (slots // groups), (group + 1) * (slots // groups)):
-                for part in range(parts):
+        group, each = i // samples, slots // groups
+        lane, step = (0, 1) if samples == 1 else (i % samples, samples)
+        total = u.dtype.type(0)
+        for pass_ in range(2):
+            for part in range(parts):
+                for slot in range(group * each, (group + 1) * each):
                     for row in range(rows):
-                        if samples == 1:
-                            _clear(u[part, slot, row])
-                        else:
-                            u[part, slot, row, i % samples] = 0
+                        for c in range(lane, columns, step):
+                            if pass_ == 0:
+                                total += u[part, slot, row, c] * 0
+                            else:
+                                u[part, slot, row, c] = 0
+            if total == 0:
+                break
+        if total != 0 and np.isnan(died[i]):
+            died[i] = t
 
 
 @kernel()
@@ -354,13 +271,11 @@ def _borrowed_symbols(symbols):
 
 @kernel()
 def march(
-    steps, t0, scheme, u, spare, slopes, sums, died, symbols_in, symbols_out, coupling, sources,
+    steps, t0, scheme, u, spare, slopes, died, symbols_in, symbols_out, coupling, sources,
     space, work, products, pointwise, transform,
 ):  # fmt: skip
     """Take steps from t0 in place, and write down when samples (nan in `died`) died."""
-    u, spare, slopes, sums, died = (
-        borrowed(u), borrowed(spare), borrowed(slopes), borrowed(sums), borrowed(died)
-    )  # fmt: skip
+    u, spare, slopes, died = borrowed(u), borrowed(spare), borrowed(slopes), borrowed(died)
     symbols_in, symbols_out = _borrowed_symbols(symbols_in), _borrowed_symbols(symbols_out)
     coupling, sources = _borrowed_symbols(coupling), borrowed(sources)
     work = Work(
@@ -378,14 +293,8 @@ def march(
                 u if i == 0 else spare, t + scheme.nodes[i] * h, slopes[i], symbols_in,
                 symbols_out, coupling, sources, space, work, products, pointwise, transform,
             )  # fmt: skip
-            first, count = scheme.plan[i, 0], scheme.plan[i, 1]
-            which = scheme.plan[i, 2 : 2 + count]
-            decay, factors = scheme.decays[i], scheme.coefficients[first : first + count]
-            if len(decay) == 1:
-                _combine_real(decay, u, factors, which, slopes, spare)
-            else:
-                _combine_complex(decay, u, factors, which, slopes, spare)
+            _combine(scheme, i, u, slopes, spare)
         u, spare = spare, u
-        _find_dead(u, max(1, len(products.places_in)), sums, t + h, died)
+        _find_dead(u, max(1, len(products.places_in)), t + h, died)
     if steps % 2:
-        _copy(own.reshape(-1), u.reshape(-1))
+        copy(own, u)

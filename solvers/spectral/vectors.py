@@ -2,7 +2,8 @@
 
 LLVM turns a loop into vector code only if it can show, with few comparisons, that no row lies over
 another. Loops over real and imaginary parts have more rows than that. Here every vector is read
-before any is written, so rows may be the same, but must not overlap otherwise.
+before any is written, so rows may be the same, but must not overlap otherwise. A slice for every
+row would cost more than the work on a short one, so blocks are loops of their own.
 """
 
 from __future__ import annotations
@@ -78,62 +79,206 @@ def for_vectors(
         body(start, None)
 
 
-def _row_loop(context: Any, builder: Any, signature: Any, arguments: Any, reads: int, body: Any):
-    """body(values read) -> values written to the rows behind those read; some rows are both."""
-    arrays = [
-        context.make_array(kind)(context, builder, value)
-        for kind, value in zip(signature.args, arguments, strict=True)
-    ]
-    number = signature.args[0].dtype
-    kind, size = context.get_value_type(number), number.bitwidth // 8
-    count = cgutils.unpack_tuple(builder, arrays[0].shape)[0]
+def spread(builder: ir.IRBuilder, value: Any, vector: ir.VectorType | None) -> Real:
+    """A number in all places of a vector."""
+    if vector is None:
+        return Real(builder, value)
+    nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    single = builder.insert_element(nothing, value, ir.Constant(index, 0))
+    zeros = ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
+    return Real(builder, builder.shuffle_vector(single, nothing, zeros))
 
-    def one(start: Any, vector: ir.VectorType | None) -> None:
-        places = [element(builder, array.data, start, vector) for array in arrays]
-        results = body(*[load(builder, place, size) for place in places[:reads]])
-        for value, place in zip(results, places[-len(results) :], strict=True):
-            store(builder, value, place, size)
 
-    for_vectors(builder, count, kind, size, one)
-    return context.get_dummy_value()
+# --- blocks of (rows, columns), each at a place in a contiguous array of any shape ----------------
+
+Body = Callable[..., tuple[Real, ...]]
+
+
+def _pointers(context: Any, builder: Any, kinds: Any, arguments: Any) -> list[Any]:
+    """Of arguments that are an array and a place in it, one after the other."""
+    found = []
+    for kind, value, place in zip(kinds[::2], arguments[::2], arguments[1::2], strict=True):
+        array = context.make_array(kind)(context, builder, value)
+        found.append(builder.gep(array.data, [place]))
+    return found
+
+
+def _block_loop(factors: int, reads: int, body: Body) -> Callable[..., Any]:
+    """Code of body(factors, values read) -> values written, on blocks in this order.
+
+    The arguments are rows, columns, whether all columns of a row share the factors, and the blocks.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, columns, shared = arguments[:3]
+        number = signature.args[3].dtype
+        kind, size = context.get_value_type(number), number.bitwidth // 8
+        blocks = _pointers(context, builder, signature.args[3:], arguments[3:])
+        zero, one = (ir.Constant(rows.type, value) for value in (0, 1))
+
+        def loop(first: Any, count: Any, known: list[Any] | None) -> None:
+            def at(start: Any, vector: ir.VectorType | None) -> None:
+                place = builder.add(first, start)
+                spots = [element(builder, block, place, vector) for block in blocks]
+                if known is None:
+                    scales = [load(builder, spot, size) for spot in spots[:factors]]
+                else:
+                    scales = [spread(builder, value, vector) for value in known]
+                values = [load(builder, spot, size) for spot in spots[factors : factors + reads]]
+                results = body(*scales, *values)
+                for value, spot in zip(results, spots[-len(results) :], strict=True):
+                    store(builder, value, spot, size)
+
+            for_vectors(builder, count, kind, size, at)
+
+        with builder.if_else(shared) as (together, apart):
+            with together, cgutils.for_range_slice(builder, zero, rows, one, rows.type) as (row, _):
+                known = [builder.load(builder.gep(block, [row])) for block in blocks[:factors]]
+                loop(builder.mul(row, columns), columns, known)
+            with apart:
+                loop(zero, builder.mul(rows, columns), None)
+        return context.get_dummy_value()
+
+    return codegen
 
 
 @instructions()
-def multiply_add(typingctx, sr, si, xr, xi, tr, ti):
-    """t += s x, complex"""
-
-    def body(sr, si, xr, xi, tr, ti):
-        return tr + sr * xr - si * xi, ti + sr * xi + si * xr
-
-    def codegen(context, builder, signature, arguments):
-        return _row_loop(context, builder, signature, arguments, 6, body)
-
-    return types.void(sr, si, xr, xi, tr, ti), codegen
+def fill(typingctx, rows, columns, shared, f, f0, t, t0):
+    """t = f"""
+    return types.void(rows, columns, shared, f, f0, t, t0), _block_loop(1, 0, lambda f: (f,))
 
 
 @instructions()
-def packed(typingctx, ur, ui, vr, vi, tr, ti, hr, hi):
-    """h = u + i v, t = conj u + i conj v"""
-
-    def body(ur, ui, vr, vi):
-        return ur + vi, vr - ui, ur - vi, vr + ui
-
-    def codegen(context, builder, signature, arguments):
-        return _row_loop(context, builder, signature, arguments, 4, body)
-
-    return types.void(ur, ui, vr, vi, tr, ti, hr, hi), codegen
+def scale(typingctx, rows, columns, shared, f, f0, x, x0, t, t0):
+    """t = f x"""
+    signature = types.void(rows, columns, shared, f, f0, x, x0, t, t0)
+    return signature, _block_loop(1, 1, lambda f, x: (f * x,))
 
 
 @instructions()
-def unpacked(typingctx, zr, zi, yr, yi, ur, ui, vr, vi):
+def add_scaled(typingctx, rows, columns, shared, f, f0, x, x0, t, t0):
+    """t += f x"""
+    signature = types.void(rows, columns, shared, f, f0, x, x0, t, t0)
+    return signature, _block_loop(1, 2, lambda f, x, t: (t + f * x,))
+
+
+@instructions()
+def multiply(typingctx, rows, columns, shared, fr, r0, fi, i0, xr, j0, xi, k0, tr, m0, ti, n0):
+    """t = f x, complex"""
+
+    def body(fr, fi, xr, xi):
+        return fr * xr - fi * xi, fr * xi + fi * xr
+
+    return types.void(
+        rows, columns, shared, fr, r0, fi, i0, xr, j0, xi, k0, tr, m0, ti, n0
+    ), _block_loop(2, 2, body)
+
+
+@instructions()
+def add_multiplied(
+    typingctx, rows, columns, shared, fr, r0, fi, i0, xr, j0, xi, k0, tr, m0, ti, n0
+):
+    """t += f x, complex"""
+
+    def body(fr, fi, xr, xi, tr, ti):
+        return tr + fr * xr - fi * xi, ti + fr * xi + fi * xr
+
+    return types.void(
+        rows, columns, shared, fr, r0, fi, i0, xr, j0, xi, k0, tr, m0, ti, n0
+    ), _block_loop(2, 4, body)
+
+
+# --- two real functions and a complex one ---------------------------------------------------------
+
+
+def _mirror_loop(packs: bool) -> Callable[..., Any]:
+    """Code that packs u and v, blocks of (modes, lanes), into z, or unpacks them.
+
+    spots (modes, 2): where a mode and its mirror image stand in z.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        modes, lanes, table = arguments[:3]
+        number = signature.args[3].dtype
+        kind, size = context.get_value_type(number), number.bitwidth // 8
+        spots = context.make_array(signature.args[2])(context, builder, table).data
+        blocks = _pointers(context, builder, signature.args[3:], arguments[3:])
+        apart, z = blocks[:4], blocks[4:]
+        zero, one, two = (ir.Constant(modes.type, value) for value in range(3))
+        with cgutils.for_range_slice(builder, zero, modes, one, modes.type) as (mode, _):
+            first, twice = builder.mul(mode, lanes), builder.mul(mode, two)
+            here, there = (
+                builder.mul(builder.load(builder.gep(spots, [builder.add(twice, k)])), lanes)
+                for k in (zero, one)
+            )
+
+            def at(lane: Any, vector: ir.VectorType | None) -> None:
+                def elements(arrays: list[Any], start: Any) -> list[Any]:
+                    place = builder.add(start, lane)
+                    return [element(builder, array, place, vector) for array in arrays]
+
+                parts, pair = elements(apart, first), [*elements(z, there), *elements(z, here)]
+                values = [load(builder, spot, size) for spot in (parts if packs else pair)]
+                results = _packed(*values) if packs else _unpacked(*values)
+                for value, spot in zip(results, pair if packs else parts, strict=True):
+                    store(builder, value, spot, size)
+
+            for_vectors(builder, lanes, kind, size, at)
+        return context.get_dummy_value()
+
+    return codegen
+
+
+def _packed(ur: Real, ui: Real, vr: Real, vi: Real) -> tuple[Real, ...]:
+    """conj u + i conj v, and u + i v"""
+    return ur + vi, vr - ui, ur - vi, vr + ui
+
+
+def _unpacked(yr: Real, yi: Real, zr: Real, zi: Real) -> tuple[Real, ...]:
     """u = (z + conj y) / 2, v = (z - conj y) / 2i"""
+    sums = (zr + yr, zi - yi, zi + yi, yr - zr)
+    return tuple(value.times(0.5) for value in sums)
 
-    def body(zr, zi, yr, yi):
-        return (
-            (zr + yr).times(0.5), (zi - yi).times(0.5), (zi + yi).times(0.5), (yr - zr).times(0.5),
-        )  # fmt: skip
+
+@instructions()
+def pack(typingctx, modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0):
+    """z(k) = u(k) + i v(k), and z(-k) = conj u(k) + i conj v(k)"""
+    return types.void(
+        modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0
+    ), _mirror_loop(True)
+
+
+@instructions()
+def unpack(typingctx, modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0):
+    """u(k) = (z(k) + conj z(-k)) / 2, v(k) = (z(k) - conj z(-k)) / 2i"""
+    return types.void(
+        modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0
+    ), _mirror_loop(False)
+
+
+@instructions()
+def clear(typingctx, array):
+    """All of a contiguous array becomes zero."""
 
     def codegen(context, builder, signature, arguments):
-        return _row_loop(context, builder, signature, arguments, 4, body)
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        size = builder.mul(view.nitems, view.itemsize)
+        cgutils.memset(builder, view.data, size, 0)
+        return context.get_dummy_value()
 
-    return types.void(zr, zi, yr, yi, ur, ui, vr, vi), codegen
+    return types.void(array), codegen
+
+
+@instructions()
+def copy(typingctx, target, source):
+    """All of a contiguous array into one of the same size."""
+
+    def codegen(context, builder, signature, arguments):
+        to, at = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        )
+        cgutils.raw_memcpy(builder, to.data, at.data, at.nitems, at.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(target, source), codegen
