@@ -18,7 +18,9 @@ from .job import Job, Parameters, prepared
 from .slab import Domain
 
 SAFETY = 0.8  # closures at ends raise the largest eigenvalue by up to 16%
-CHECK = 32  # passes between two looks at whether a state is finite
+CHECK = 32  # passes between two looks at a state
+MOVED = 0.25  # of a field's size, by which it may leave the values its step was found for
+HOPELESS = 1e6  # growth of the logarithm, were it to last, of what ends before the times do
 MAX_STEPS = 10_000_000
 
 
@@ -48,11 +50,12 @@ def integrate(
     `tableaux.RUNGE_KUTTA`; threads: over samples, or over slabs of a single one.
 
     `dt`: every interval between frames is cut into equal steps of at most that. Without it the
-    steps are `SAFETY` times the stability limit, which is found anew at every frame.
+    steps are `SAFETY` times a limit that keeps them stable and lets them follow what grows; it is
+    found anew at every frame, and where values leave those for which it was found.
 
     Fields of the result: (batch, frames, [fields,] *grid.shape) in `dtype`, frame 0 being u0
     with the values that the boundary gives; iterations are steps; residual is nan. A sample that
-    blows up has converged False, the time and the stability limit in its reason, and nan from
+    blows up has converged False, the time and the step limit in its reason, and nan from
     then on. The bits do not depend on the number of threads.
 
     Raises `InputError` on shapes, names or options that do not fit.
@@ -129,26 +132,47 @@ def _interval(
     def state() -> np.ndarray:
         return domain.state.reshape(job.u0[sample].shape)
 
-    done, now, began = 0, state(), t
-    stiffness = np.inf if job.dt is not None else job.stiffness(sample, now)
-    watched = job.dt is None and job.equation.fluxes
+    chosen, done, now = job.dt is None, 0, state()
+    stiffness, growth = job.stiffness(sample, now) if chosen else (np.inf, 0.0)
+    seen = now
     while t < end:
-        limit = np.inf if job.dt is not None else job.limit(sample, now, stiffness)
-        count = _count(job, end - t, limit)
+        limit = job.limit(sample, now, stiffness) if chosen else np.inf
+        count = _count(job, end - t, limit) if growth < np.inf else budget + 1
+        h = (end - t) / count
         if done + count > budget:
+            if growth * (job.times[-1] - job.times[0]) > HOPELESS:
+                return done, _blow_up(t, h, t, limit, job.scheme)
             needed = job.max_steps - budget + done + count
             return done, f"{MAXIMUM_ITERATIONS}: {needed} steps are needed"
-        h = (end - t) / count
-        # Waves get faster where water begins to run: the first steps are watched closely.
-        some = min(count, CHECK, 1 + done) if watched else count
+        some = min(count, _unseen(job, done, growth * h)) if chosen else count
         taken = _march(domain, some, h, t)
         if taken < some:
-            limit = job.limit(sample, now, job.stiffness(sample, now))
-            return done + taken, _blow_up(t + taken * h, h, began, limit, job.scheme)
+            limit = job.limit(sample, now, job.stiffness(sample, now)[0])
+            return done + taken, _blow_up(t + taken * h, h, t, limit, job.scheme)
         done += taken
         t = end if some == count else t + some * h
         now = state() if t < end else now
+        if chosen and t < end and _moved(now, seen):
+            (stiffness, growth), seen = job.stiffness(sample, now), now
     return done, CONVERGED
+
+
+def _unseen(job: Job, done: int, growth: float) -> int:
+    """Steps until the state is looked at again.
+
+    done: in this interval; growth: of the logarithm of the fastest mode in a step.
+    """
+    # Waves get faster where water begins to run: the first steps are watched closely.
+    some = min(CHECK * job.engine.plans[0].steps, 1 + done)
+    return max(1, min(some, int(MOVED / growth))) if growth > 0 else some
+
+
+def _moved(state: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether the values of a field left those for which the step was found."""
+    axes = tuple(range(1, state.ndim))
+    allowed = MOVED * np.abs(seen).max(axis=axes)
+    low, high = seen.min(axis=axes) - allowed, seen.max(axis=axes) + allowed
+    return bool(np.any((state.min(axis=axes) < low) | (state.max(axis=axes) > high)))
 
 
 def _count(job: Job, interval: float, limit: float) -> int:
@@ -179,8 +203,8 @@ def _march(domain: Domain, count: int, h: float, t: float) -> int:
 
 
 def _blow_up(died: float, h: float, t: float, limit: float, scheme: str) -> str:
-    advice = "use a smaller dt" if h > limit else "refine the grid or check the equation"
+    advice = "use a smaller dt" if 0 < limit < h else "refine the grid or check the equation"
     return (
-        f"blow-up at t = {died:.6g} with steps of {h:.3g}; the stability limit of {scheme} at "
+        f"blow-up at t = {died:.6g} with steps of {h:.3g}; the step limit of {scheme} at "
         f"t = {t:g} is {limit:.3g}: {advice}"
     )

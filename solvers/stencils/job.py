@@ -16,7 +16,7 @@ from .faces import FLUXES
 from .reconstruction import REACH
 from .slab import Engine, Plan, Shape3
 from .source import compiled_update
-from .stability import eigenvalues, largest_step, transport_rate
+from .stability import eigenvalues, fastest_growth, largest_step, transport_rate
 
 CACHE = 16 << 20  # bytes: several steps a pass over rows pay when a flat state leaves this cache
 LONG_ROW = 256  # cells: shorter rows cost more to begin than they save
@@ -48,8 +48,9 @@ class Job:
     dt: float | None
     max_steps: int
 
-    def stiffness(self, sample: int, state: np.ndarray) -> float:
-        """The stability limit of the step without transport, at a state (fields, *grid.shape)."""
+    def stiffness(self, sample: int, state: np.ndarray) -> tuple[float, float]:
+        """The limit of the step without transport at a state (fields, *grid.shape), and the
+        fastest growth, 1 / time."""
         stencils = self.equation.stencils(self.grid, self.order)
         given = self.given[min(sample, len(self.given) - 1)]
         lambdas = eigenvalues(
@@ -58,7 +59,7 @@ class Job:
         )  # fmt: skip
         if self.sigma is not None:
             lambdas = np.append(lambdas, lambdas - self.sigma.max())
-        return largest_step(self.method, lambdas)
+        return largest_step(self.method, lambdas), fastest_growth(lambdas)
 
     def limit(self, sample: int, state: np.ndarray, stiffness: float) -> float:
         """The limit with the transport of the state; half of it where fields must stay positive.

@@ -1,7 +1,8 @@
 """The largest stable step of a method for an equation, by von Neumann's analysis.
 
 The equation is linearised at points of the state, its stencils become symbols, and the step is
-the largest one for which no mode grows by more than the equation itself makes it grow.
+the largest one for which no mode grows by more than the equation itself makes it grow; where the
+equation makes modes grow, it is short enough to follow them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ POINTS = 16  # of the state, beside its extremes
 ANGLES = 9  # wave numbers of each axis, from 0 to that of a sawtooth
 RAYS = 48  # directions of the complex plane, of each of which the farthest eigenvalue is kept
 FAST = 0.2  # of the largest |lambda|, beyond which a mode counts
+GROWTH = 0.5  # of its logarithm, at most, by which a step lets a mode of the equation grow
 LEAST = 0.05  # a method that needs |h lambda| below it is unstable for what it is used for
 
 
@@ -31,7 +33,7 @@ def eigenvalues(
     given: np.ndarray,
     parameters: Sequence[float],
 ) -> np.ndarray:
-    """Eigenvalues lambda, in 1 / time, that decide about stability.
+    """Eigenvalues lambda, in 1 / time, that decide about stability; inf where the rates overflow.
 
     state: (fields, *grid.shape); given: (coefficients, *grid.shape).
     """
@@ -41,6 +43,8 @@ def eigenvalues(
     slopes = _jacobians(
         equation, inputs, given.reshape(len(given), grid.size)[:, points], parameters
     )
+    if not np.isfinite(slopes).all():
+        return np.array([np.inf + 0j])
     fields, found = len(equation.fields), []
     symbols = _symbols(stencils, grid.ndim)
     columns = [equation.fields.index(field) for field, _ in equation.terms]
@@ -55,21 +59,32 @@ def eigenvalues(
 
 
 def largest_step(method: RungeKutta, lambdas: np.ndarray) -> float:
-    """The largest h with |R(h lambda)| <= max(1, exp(h Re lambda)); inf without a limit.
+    """The largest h with |R(h lambda)| <= max(1, exp(h Re lambda)) and h Re lambda <= `GROWTH`.
 
-    0.0 where there is none worth the name, as for Euler's method and a wave.
+    The second keeps the solution in sight where it grows: without it, u' = u^2 would be stepped
+    over its end. inf without a limit; 0.0 where there is no stable step worth the name, as
+    for Euler's method and a wave.
     """
+    growth = fastest_growth(lambdas)
+    return min(_stable_step(method, lambdas), GROWTH / growth if growth else np.inf)
+
+
+def fastest_growth(lambdas: np.ndarray) -> float:
+    """The largest Re lambda, 1 / time; 0 where nothing grows."""
+    return float(lambdas.real.max(initial=0.0))
+
+
+def _stable_step(method: RungeKutta, lambdas: np.ndarray) -> float:
     size = np.abs(lambdas).max(initial=0.0)
-    if size == 0:
-        return np.inf
+    if size in (0, np.inf):
+        return 0.0 if size else np.inf
     # How well the slow modes are followed is accuracy, not stability.
     lambdas = lambdas[np.abs(lambdas) > FAST * size]
-    for z in np.geomspace(20.0, LEAST, 300):
-        with np.errstate(over="ignore"):
-            growth = np.abs(method.growth(z / size * lambdas))
-            if np.all(growth <= np.maximum(1.0, np.exp(z / size * lambdas.real)) + 1e-6):
-                return float(z / size)
-    return 0.0
+    steps = np.geomspace(20.0, LEAST, 300) / size
+    z = np.multiply.outer(steps, lambdas)
+    with np.errstate(over="ignore"):
+        stable = np.abs(method.growth(z)) <= np.maximum(1.0, np.exp(z.real)) + 1e-6
+    return float(steps[stable.all(axis=1)].max(initial=0.0))
 
 
 def transport_rate(
@@ -156,9 +171,9 @@ def _symbols(stencils: Sequence[Stencil], ndim: int) -> np.ndarray:
 
 
 def _outermost(lambdas: np.ndarray) -> np.ndarray:
-    """The farthest of each direction."""
+    """The farthest of each direction, and the one that grows fastest."""
     rays = np.round(np.angle(lambdas) / (2 * np.pi) * RAYS).astype(int) % RAYS
-    size, kept = np.abs(lambdas), []
+    size, kept = np.abs(lambdas), [lambdas[lambdas.real.argmax()]]
     for ray in np.unique(rays):
         members = np.flatnonzero(rays == ray)
         kept.append(lambdas[members[size[members].argmax()]])

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sobolev.datasets.generation import generate
-from sobolev.datasets.problem import Card, Fidelity, Variable
+from sobolev.datasets.problem import Card, Variable
 from sobolev.datasets.reader import Dataset
 from sobolev.datasets.stenciled import StencilProblem
 from sobolev.geometry.grid import Grid
@@ -34,9 +34,6 @@ class Riccati(StencilProblem):
     def evaluate(self, draw, grid):
         return {"u0": np.full(grid.shape, draw["u0"])}
 
-    def data_fidelity(self, resolution, tolerance):
-        return Fidelity(resolution, steps=1000)
-
     def residual(self, u, d, x, p):
         return d(u, "t") - u * u
 
@@ -50,7 +47,7 @@ def test_what_blows_up_is_told_with_its_time_and_never_reaches_the_file(tmp_path
     assert len(report.failed) == len(lost)
     text = "; ".join(reason for _, reason in report.failed)
     assert "blow-up at t = " in text
-    assert "the stability limit of rk4" in text
+    assert "the step limit of rk4" in text
     assert "refine the grid or check the equation" in text
     stored = Dataset(tmp_path / "riccati.h5")
     assert len(stored) == samples - len(lost)

@@ -253,7 +253,8 @@ def test_gray_scott_is_the_formula(cache, steps, monkeypatch):
 
 def test_steps_are_chosen_for_reactions_too():
     """Euler's limit for Gray-Scott is that of its diffusion, 2 / (8 D_u), a little less here."""
-    u0 = np.random.default_rng(0).uniform(0.2, 1, size=(1, 2, 16, 16))
+    u0 = np.random.default_rng(0).uniform(0, 1, size=(1, 2, 16, 16))
+    u0[:, 1] *= 0.04  # so little catalyst that nothing grows
     grid = Grid(((0.0, 16.0),) * 2, (16, 16), periodic=True)
     names = ("feed", "kill", "diffusivity_u", "diffusivity_v")
     solution = integrate(
@@ -462,12 +463,48 @@ def _square(u):
     return u * u
 
 
+def _warming(u, k, laplacian):
+    return k * laplacian, 1.0
+
+
 def test_a_solution_that_is_infinite_is_not_blamed_on_the_step():
     equation = Equation("riccati", ("u",), (), _square)
     solution = integrate(equation, np.ones((1, 8)), np.array([0.0, 3.0]), line(8), dt=0.01)
     assert not solution.converged[0]
     assert "refine the grid or check the equation" in solution.reason[0]
     assert 1.0 <= float(solution.reason[0].split("t = ")[1].split()[0]) < 1.5
+
+
+@pytest.mark.parametrize("scheme, near", [("heun", 3e-2), ("ssprk3", 5e-3), ("rk4", 3e-4)])
+def test_steps_follow_what_grows_to_its_end(scheme, near):
+    """u' = u^2: u = u0 / (1 - u0 t) ends at t = 1 / u0, which longer steps would pass unseen."""
+    equation, u0 = Equation("riccati", ("u",), (), _square), np.array([0.1, 0.5, 2.0])
+    times = np.array([0.0, 3.0])
+    solution = integrate(equation, np.outer(u0, np.ones(8)), times, line(8), scheme=scheme)
+    assert solution.converged.tolist() == [True, False, False]
+    np.testing.assert_allclose(solution.fields[0, 1], 0.1 / 0.7, rtol=near)
+    ended = [float(reason.split("blow-up at t = ")[1].split()[0]) for reason in solution.reason[1:]]
+    np.testing.assert_allclose(ended, 1 / u0[1:], rtol=near)
+
+
+def test_steps_are_chosen_again_where_a_state_has_moved():
+    """One interval without a frame inside, at the end of which diffusion is a hundred times as
+    fast as at its beginning."""
+    equation = Equation("warming", ("u", "k"), (("u", "laplacian"),), _warming)
+    u0 = np.stack([1e-3 * (-1.0) ** np.arange(16), np.full(16, 0.01)])[None]
+    solution = integrate(equation, u0, np.array([0.0, 1.0]), line(16, True))
+    assert solution.converged.all()
+    assert np.abs(solution.fields[0, 1, 0]).max() < 1e-12
+    np.testing.assert_allclose(solution.fields[0, 1, 1], 1.01, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dt", [None, 0.01])
+def test_a_state_whose_rates_overflow_is_a_blow_up(dt):
+    equation = Equation("riccati", ("u",), (), _square)
+    u0 = np.full((1, 8), 1e200)
+    solution = integrate(equation, u0, np.array([0.0, 1.0]), line(8), dt=dt)
+    assert solution.reason[0].startswith("blow-up at t = 0")
+    assert "refine the grid or check the equation" in solution.reason[0]
 
 
 def test_too_many_steps_and_unstable_schemes_are_told():
