@@ -219,7 +219,8 @@ class _March:
 
     def step(self, t: float, counts: np.ndarray) -> float:
         """The step that ended at t."""
-        i = min(np.searchsorted(self.job.times[1:], t * (1 - 1e-12)), len(counts) - 1)
+        at = int(np.searchsorted(self.job.times[1:], t * (1 - 1e-12)))
+        i = min(at, len(counts) - 1)
         return self.intervals[i] / counts[i]
 
     def fixed_reason(self, died: float, counts: np.ndarray) -> str:
