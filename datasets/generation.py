@@ -123,7 +123,8 @@ def generate(
     started, output = time.perf_counter(), Path(output)
     if workers < 1:
         raise InputError(f"expected at least one worker, got {workers}")
-    fidelity = fidelity or problem.data_fidelity(resolution, tolerance)
+    asked = Fidelity(resolution, tolerance)  # whose checks come before a problem's own rules
+    fidelity = fidelity or problem.data_fidelity(asked.resolution, asked.tolerance)
     plan = Plan(seed, samples, resolution, fidelity, chunk, order, dtype)
     description = _description(problem, plan)
     with shards.opened(output, description, lambda: _cut(problem, plan), force) as parts:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sobolev.datasets.files import write_whole
-from sobolev.datasets.problem import Problem
+from sobolev.datasets.problem import Fidelity, Problem
 from sobolev.datasets.registry import make_problem, problems
 from sobolev.geometry.errors import InputError
 from sobolev.scripts import figures
@@ -56,8 +56,7 @@ class GalleryConfig:
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise InputError(f"expected at least one sample, got {self.samples}")
-        if self.resolution and self.resolution < 4:
-            raise InputError(f"expected a resolution of at least 4, got {self.resolution}")
+        Fidelity(self.resolution or min(RESOLUTION.values()), self.tolerance)
 
 
 def main(argv: Sequence[str]) -> int:

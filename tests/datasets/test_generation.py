@@ -17,6 +17,7 @@ import pytest
 from sobolev.datasets import cluster, generation, shards, storage
 from sobolev.datasets.generation import generate
 from sobolev.datasets.reader import Dataset
+from sobolev.datasets.registry import make_problem
 from sobolev.geometry.errors import InputError
 
 SAMPLES, RESOLUTION, SEED = 13, 24, 7
@@ -362,6 +363,21 @@ def test_illegal_arguments(screened, tmp_path, options, words):
     with pytest.raises(InputError, match=words):
         generate(screened(), **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name, options, words",
+    (
+        ("burgers", {"resolution": 0}, "resolution of at least 4"),
+        ("advection", {"resolution": -5}, "resolution of at least 4"),
+        ("kdv", {"tolerance": -1.0}, "tolerance between"),
+    ),
+)
+def test_no_rule_of_a_problem_is_asked_for_the_impossible(tmp_path, name, options, words):
+    """Doubling a grid of no points until it resolves would not end."""
+    arguments = {"samples": 4, "resolution": 16, "seed": 0, "output": tmp_path / "a.h5"} | options
+    with pytest.raises(InputError, match=words):
+        generate(make_problem(name), **arguments)
 
 
 def test_the_manifest_says_what_is_being_made(screened, tmp_path):

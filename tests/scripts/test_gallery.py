@@ -104,6 +104,7 @@ def test_nothing_else_is_overwritten_without_force(folder, capsys):
         (("poison",), "did you mean 'poisson'"),
         (("poisson", "--samples", "0"), "at least one sample"),
         (("poisson", "--resolution", "3"), "at least 4"),
+        (("kdv", "--tolerance", "-1"), "tolerance between"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(words, expected, capsys, tmp_path, monkeypatch):
