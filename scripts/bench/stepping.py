@@ -1,10 +1,12 @@
-"""Steps in time against Devito, py-pde and plain NumPy, one thread, states kept alive.
+"""Steps in time against Devito, py-pde, Exponax and plain NumPy, one thread, states kept alive.
 
-Every method starts from the same state, which is set anew before each timing; subnormal numbers
-are flushed for all. The column `error` holds the largest difference from plain NumPy in double
-precision after the same few steps, relative to the largest value. The row `floor` is the time of
-reading and writing the state once for each step at the speed of a copy measured in the same run;
-a code that takes several steps in one pass can be faster than that.
+The spectral cases (Navier-Stokes, Kuramoto-Sivashinsky, Burgers) compare trajectories at equal
+accuracy: see `stepping_spectral.py`. In the others (heat, Gray-Scott) every method starts from the
+same state, which is set anew before each timing. The column `error` holds the largest difference
+from plain NumPy in double precision after the same few steps, relative to the largest value. The
+row `floor` is the time of reading and writing the state once for each step at the speed of a copy
+measured in the same run; a code that takes several steps in one pass can be faster than that.
+Subnormal numbers are flushed for all.
 
     python scripts/bench/stepping.py --quick --json stepping.json
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import statistics
 import sys
@@ -20,11 +23,14 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import stepping_spectral
 import torch
 from common import Row, parser, report
 
+from sobolev.datasets.files import write_whole
 from sobolev.geometry.grid import Grid
 from sobolev.solvers.stencils.boundary import Boundary, Dirichlet, Neumann
 from sobolev.solvers.stencils.equation import Equation
@@ -283,21 +289,30 @@ def main() -> int:
     options = parser(__doc__ or "")
     options.formatter_class = argparse.RawDescriptionHelpFormatter
     options.add_argument("--only", default="", metavar="PREFIX", help="cases that begin with this")
+    options.add_argument(
+        "--steps", type=Path, metavar="FILE", help="spectral cases: steps found by an earlier run"
+    )
     given = options.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    for module, name in (("pde", "py-pde"), ("devito", "devito")):
+    for module, name in (("pde", "py-pde"), ("devito", "devito"), ("exponax", "exponax")):
         if not installed(module):
             print(f"{name} is not installed: no rows of it; pip install {name}", file=sys.stderr)
     rows: list[Row] = []
-    for case in CASES:
+    kept = json.loads(given.steps.read_text()) if given.steps and given.steps.exists() else {}
+    for case in (*CASES, *stepping_spectral.CASES):
         if not case.name.startswith(given.only) or (given.quick and not case.quick):
             continue
         print(f"measuring {case.name}", file=sys.stderr, flush=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rows += measure(case, given.quick)
+            if isinstance(case, Case):
+                rows += measure(case, given.quick)
+            else:
+                rows += stepping_spectral.measure_spectral(case.make(), given.quick, kept)
+    if given.steps:
+        write_whole(given.steps, json.dumps(kept, indent=2) + "\n")
     report(rows, given, threads=1)
     return 0
 
