@@ -45,3 +45,15 @@ def test_truth_checks_pass_on_solutions_and_fail_on_others():
 def test_bad_parameters_are_refused(config):
     with pytest.raises(InputError, match="expected"):
         Advection(**config)
+
+
+def test_a_grid_that_does_not_hold_the_waves_is_refused_and_the_next_one_is_verified():
+    problem = Advection(frames=5, highest=8)
+    with pytest.raises(InputError, match="more than 16 points"):
+        problem.data_fidelity(16, 1e-8)
+    grid, fidelity = problem.grid(17), problem.data_fidelity(17, 1e-8)
+    draws = [problem.draw_sample(3, i) for i in range(2)]
+    outputs = problem.split(problem.solve_draws(draws, grid, fidelity).fields)
+    inputs = problem.evaluate_batch(draws, grid)
+    checks = problem.truth_checks(inputs, outputs, grid, fidelity, np.random.default_rng(0))
+    assert all(check.passed for check in checks)
