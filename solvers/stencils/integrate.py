@@ -20,7 +20,7 @@ from .slab import Domain
 SAFETY = 0.8  # closures at ends raise the largest eigenvalue by up to 16%
 CHECK = 32  # passes between two looks at a state
 MOVED = 0.25  # of a field's size, by which it may leave the values its step was found for
-HOPELESS = 1e6  # growth of the logarithm, were it to last, of what ends before the times do
+HOPELESS = 1e6  # change of the logarithm, were it to last, of what ends before the times do
 MAX_STEPS = 10_000_000
 
 
@@ -133,18 +133,18 @@ def _interval(
         return domain.state.reshape(job.u0[sample].shape)
 
     chosen, done, now = job.dt is None, 0, state()
-    stiffness, growth = job.stiffness(sample, now) if chosen else (np.inf, 0.0)
+    stiffness, change = job.stiffness(sample, now) if chosen else (np.inf, 0.0)
     seen = now
     while t < end:
         limit = job.limit(sample, now, stiffness) if chosen else np.inf
-        count = _count(job, end - t, limit) if growth < np.inf else budget + 1
+        count = _count(job, end - t, limit) if change < np.inf else budget + 1
         h = (end - t) / count
         if done + count > budget:
-            if growth * (job.times[-1] - job.times[0]) > HOPELESS:
+            if change * (job.times[-1] - job.times[0]) > HOPELESS:
                 return done, _blow_up(t, h, t, limit, job.scheme)
             needed = job.max_steps - budget + done + count
             return done, f"{MAXIMUM_ITERATIONS}: {needed} steps are needed"
-        some = min(count, _unseen(job, done, growth * h)) if chosen else count
+        some = min(count, _unseen(job, done, change * h)) if chosen else count
         taken = _march(domain, some, h, t)
         if taken < some:
             limit = job.limit(sample, now, job.stiffness(sample, now)[0])
@@ -153,18 +153,18 @@ def _interval(
         t = end if some == count else t + some * h
         now = state() if t < end else now
         if chosen and t < end and _moved(now, seen):
-            (stiffness, growth), seen = job.stiffness(sample, now), now
+            (stiffness, change), seen = job.stiffness(sample, now), now
     return done, CONVERGED
 
 
-def _unseen(job: Job, done: int, growth: float) -> int:
+def _unseen(job: Job, done: int, change: float) -> int:
     """Steps until the state is looked at again.
 
-    done: in this interval; growth: of the logarithm of the fastest mode in a step.
+    done: in this interval; change: of the logarithm of the fastest mode in a step.
     """
     # Waves get faster where water begins to run: the first steps are watched closely.
     some = min(CHECK * job.engine.plans[0].steps, 1 + done)
-    return max(1, min(some, int(MOVED / growth))) if growth > 0 else some
+    return max(1, min(some, int(MOVED / change))) if change > 0 else some
 
 
 def _moved(state: np.ndarray, seen: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ from .faces import FLUXES
 from .reconstruction import REACH
 from .slab import Engine, Plan, Shape3
 from .source import compiled_update
-from .stability import eigenvalues, fastest_growth, largest_step, transport_rate
+from .stability import eigenvalues, largest_step, transport_rate
 
 CACHE = 16 << 20  # bytes: several steps a pass over rows pay when a flat state leaves this cache
 LONG_ROW = 256  # cells: shorter rows cost more to begin than they save
@@ -50,16 +50,16 @@ class Job:
 
     def stiffness(self, sample: int, state: np.ndarray) -> tuple[float, float]:
         """The limit of the step without transport at a state (fields, *grid.shape), and the
-        fastest growth, 1 / time."""
+        fastest change that it must follow, 1 / time."""
         stencils = self.equation.stencils(self.grid, self.order)
         given = self.given[min(sample, len(self.given) - 1)]
-        lambdas = eigenvalues(
+        lambdas, change = eigenvalues(
             self.equation, self.grid, stencils, state.astype(float), given,
             [float(value) for value in self.parameters[sample]],
         )  # fmt: skip
         if self.sigma is not None:
             lambdas = np.append(lambdas, lambdas - self.sigma.max())
-        return largest_step(self.method, lambdas), fastest_growth(lambdas)
+        return largest_step(self.method, lambdas, change), change
 
     def limit(self, sample: int, state: np.ndarray, stiffness: float) -> float:
         """The limit with the transport of the state; half of it where fields must stay positive.

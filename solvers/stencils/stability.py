@@ -2,7 +2,8 @@
 
 The equation is linearised at points of the state, its stencils become symbols, and the step is
 the largest one for which no mode grows by more than the equation itself makes it grow; where the
-equation makes modes grow, it is short enough to follow them.
+equation makes modes grow, or a reaction changes a state that is the same everywhere, it is short
+enough to follow them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ POINTS = 16  # of the state, beside its extremes
 ANGLES = 9  # wave numbers of each axis, from 0 to that of a sawtooth
 RAYS = 48  # directions of the complex plane, of each of which the farthest eigenvalue is kept
 FAST = 0.2  # of the largest |lambda|, beyond which a mode counts
-GROWTH = 0.5  # of its logarithm, at most, by which a step lets a mode of the equation grow
+GROWTH = 0.5  # of its logarithm, at most, by which a step lets a mode of the equation change
 LEAST = 0.05  # a method that needs |h lambda| below it is unstable for what it is used for
 
 
@@ -32,8 +33,10 @@ def eigenvalues(
     state: np.ndarray,
     given: np.ndarray,
     parameters: Sequence[float],
-) -> np.ndarray:
-    """Eigenvalues lambda, in 1 / time, that decide about stability; inf where the rates overflow.
+) -> tuple[np.ndarray, float]:
+    """Eigenvalues lambda that decide about stability, and the fastest change that a step must
+    follow: Re lambda of a mode that grows, |lambda| of uniform modes. In 1 / time; inf where the
+    rates overflow.
 
     state: (fields, *grid.shape); given: (coefficients, *grid.shape).
     """
@@ -44,7 +47,7 @@ def eigenvalues(
         equation, inputs, given.reshape(len(given), grid.size)[:, points], parameters
     )
     if not np.isfinite(slopes).all():
-        return np.array([np.inf + 0j])
+        return np.array([np.inf + 0j]), np.inf
     fields, found = len(equation.fields), []
     symbols = _symbols(stencils, grid.ndim)
     columns = [equation.fields.index(field) for field, _ in equation.terms]
@@ -55,23 +58,19 @@ def eigenvalues(
         for t, (column, symbol) in enumerate(zip(columns, symbols, strict=True)):
             matrices[:, :, column] += np.multiply.outer(symbol, jacobian[:, fields + t])
         found.append(np.linalg.eigvals(matrices).ravel())
-    return _outermost(np.concatenate(found))
+    lambdas = _outermost(np.concatenate(found))
+    uniform = np.linalg.eigvals(slopes[:, :, :fields])
+    return lambdas, float(max(lambdas.real.max(), np.abs(uniform).max(), 0.0))
 
 
-def largest_step(method: RungeKutta, lambdas: np.ndarray) -> float:
-    """The largest h with |R(h lambda)| <= max(1, exp(h Re lambda)) and h Re lambda <= `GROWTH`.
+def largest_step(method: RungeKutta, lambdas: np.ndarray, change: float) -> float:
+    """The largest h with |R(h lambda)| <= max(1, exp(h Re lambda)) and h change <= `GROWTH`.
 
-    The second keeps the solution in sight where it grows: without it, u' = u^2 would be stepped
-    over its end. inf without a limit; 0.0 where there is no stable step worth the name, as
-    for Euler's method and a wave.
+    The second keeps the solution in sight where it changes by itself: without it, u' = u^2 would
+    be stepped over its end. inf without a limit; 0.0 where there is no stable step worth the
+    name, as for Euler's method and a wave.
     """
-    growth = fastest_growth(lambdas)
-    return min(_stable_step(method, lambdas), GROWTH / growth if growth else np.inf)
-
-
-def fastest_growth(lambdas: np.ndarray) -> float:
-    """The largest Re lambda, 1 / time; 0 where nothing grows."""
-    return float(lambdas.real.max(initial=0.0))
+    return min(_stable_step(method, lambdas), GROWTH / change if change else np.inf)
 
 
 def _stable_step(method: RungeKutta, lambdas: np.ndarray) -> float:
