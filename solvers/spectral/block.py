@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from .modes import Modes
 from .schemes import Scheme as Tableau
 from .schemes import rows
 from .source import Pointer, compiled_transform
+
+KEPT = 8  # results that the blocks of a run share, beyond which they are forgotten
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,16 @@ class Job:
     sources: np.ndarray
     """(batch or 1, fields, modes)"""
     dtype: np.dtype
+    kept: dict[tuple, object] = field(default_factory=dict)
+
+    def shared(self, key: tuple, compute: Callable[[], Result]) -> Result:
+        """What blocks have in common, computed by the first one."""
+        found = self.kept.get(key)
+        if found is None:
+            if len(self.kept) >= KEPT:
+                self.kept.clear()
+            found = self.kept[key] = compute()
+        return found  # type: ignore[return-value]
 
     @cached_property
     def paired(self) -> bool:
@@ -68,7 +83,7 @@ class Block:
             self.groups * fields,
             *((1, modes.size) if self.one else (modes.size, self.lanes)),
         )
-        self.schemes: dict[float, Scheme] = {}
+        self.schemes: list[Scheme] = []
 
     # --- layout ----------------------------------------------------------------------------------
 
@@ -115,8 +130,11 @@ class Block:
             np.ascontiguousarray(sources.reshape(2, -1, *sources.shape[3:])),
         )
 
-    @cached_property
+    @property
     def space(self) -> Space:
+        return self.job.shared((self.lanes,), self._space)
+
+    def _space(self) -> Space:
         modes = self.job.modes
         full, points, ndim = modes.full, modes.points, modes.grid.ndim
         sizes = [
@@ -208,13 +226,21 @@ class Block:
 
     # --- the scheme ------------------------------------------------------------------------------
 
-    def scheme(self, h: float) -> Scheme:
-        """Coefficients of one step size; those of the last few are kept."""
-        if h not in self.schemes:
-            if len(self.schemes) > 3:
-                self.schemes.clear()
-            self.schemes[h] = self._scheme(h)
-        return self.schemes[h]
+    def scheme(self, h: float, steps: int) -> Scheme:
+        """Coefficients of so many steps of size h; those of the last few are kept.
+
+        Times have rounding, and so have their differences: steps that differ by less are the same.
+        """
+        rounding = 4 * np.finfo(float).eps * np.abs(self.job.times).max()
+        for known in self.schemes:
+            if abs(known.h - h) * steps <= rounding:
+                return known
+        if len(self.job.resolved.linear) > 1:
+            found = self._scheme(h)
+        else:
+            found = self.job.shared((h, self.groups, self.lanes), lambda: self._scheme(h))
+        self.schemes = [found, *self.schemes[:3]]
+        return found
 
     def _scheme(self, h: float) -> Scheme:
         job = self.job
@@ -268,7 +294,7 @@ class Block:
         spare = np.empty_like(u)
         slopes = np.zeros((1, 1, 1, 1, 1), u.dtype)
         for i, interval in enumerate(np.diff(job.times)):
-            scheme = self.scheme(interval / counts[i])
+            scheme = self.scheme(interval / counts[i], counts[i])
             if len(slopes) != len(scheme.nodes) or slopes.shape[1:] != u.shape:
                 slopes = np.zeros((len(scheme.nodes), *u.shape), u.dtype)
             march(

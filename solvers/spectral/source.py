@@ -36,10 +36,11 @@ class Pointer(types.WrapperAddressProtocol):
     def __init__(self, compiled: Any, signature: Any) -> None:
         compiled.compile(signature)
         self._signature, self._result = signature, compiled.overloads[signature.args]
+        name = self._result.fndesc.llvm_cfunc_wrapper_name
+        self._address = self._result.library.get_pointer_to_function(name)
 
     def __wrapper_address__(self) -> int:
-        name = self._result.fndesc.llvm_cfunc_wrapper_name
-        return self._result.library.get_pointer_to_function(name)
+        return self._address
 
     def signature(self) -> Any:
         return self._signature
