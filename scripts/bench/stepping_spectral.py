@@ -10,8 +10,9 @@ Exponax's fourth is always told.
 Exponax runs as it is meant to: stepper built and loop compiled beforehand, not timed, all steps in
 Fourier space. Ours is one call of `integrate` with all that it sets up, and the row `set-up` tells
 how much of it that is (a call with one step). The Crank-Nicolson generator is timed over a tenth
-of its steps. The row `floor` is the time of the transforms of our steps alone, by our transform in
-a compiled loop or by scipy.fft, whichever is faster.
+of its steps, and left out of --quick, as its search takes minutes. The row `floor` is the time of
+the transforms of our steps alone, by our transform in a compiled loop or by scipy.fft, whichever
+is faster.
 
 The search takes longer than the timing: `--steps FILE` keeps what it finds and starts from it.
 """
@@ -36,6 +37,7 @@ from sobolev.solvers.spectral.modes import Modes
 
 TARGET = 1e-3
 EVALUATIONS = {"ETDRK4": 4, "IFRK4": 4, "ETDRK3": 3, "ETDRK2": 2, "ARS443": 4}
+MOST = 1 << 18  # steps of a code that is given up
 CLOSE = 1.25  # schemes this near to the fastest are timed again in turns
 Run = Callable[[int], np.ndarray]  # steps over the horizon -> final states (batch, *grid)
 Found = dict[str, list[float]]  # method -> steps, error, seconds of a run in the search
@@ -232,7 +234,7 @@ def search(case: SpectralCase, runs: Mapping[str, Run]) -> Found:
         if same is not None and (error := relative(run(int(same[0])), right)) <= TARGET:
             reached = int(same[0]), error
         else:
-            reached = fewest_steps(run, right, max(steps // 8, 8), 64 * steps)
+            reached = fewest_steps(run, right, max(steps // 8, 8), MOST)
         if reached is not None:
             run(reached[0])
             start = time.perf_counter()
@@ -258,7 +260,7 @@ def worth_timing(found: Found) -> list[str]:
 def measure_spectral(case: SpectralCase, quick: bool, kept: dict[str, Found]) -> list[Row]:
     runs = {f"sobolev {scheme}": ours(case, scheme) for scheme in EVALUATIONS}
     runs |= exponax_runs(case, (4,) if quick else (2, 3, 4))
-    slow = crank_nicolson(case) if case.grid.ndim == 2 else {}
+    slow = crank_nicolson(case) if case.grid.ndim == 2 and not quick else {}
     if case.name not in kept:
         kept[case.name] = search(case, runs | slow)
     found = kept[case.name]
