@@ -5,12 +5,15 @@ Run as `python -m sobolev.scripts.compile [PROBLEM...]`.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
+from sobolev.datasets.evolution import EvolutionProblem
+from sobolev.datasets.problem import Fidelity
 from sobolev.datasets.registry import make_problem, problems
 from sobolev.scripts.common import guarded
 
@@ -20,8 +23,10 @@ WORKERS = 2
 
 def compile_kernels(name: str) -> None:
     """Solve one sample and then two, which some engines lay out in another way."""
-    problem = make_problem(name)
-    fidelity = problem.data_fidelity(RESOLUTION, TOLERANCE)
+    problem = make_problem(name).endpoints()
+    if isinstance(problem, EvolutionProblem):
+        problem = dataclasses.replace(problem, horizon=problem.horizon / 100)
+    fidelity = Fidelity(RESOLUTION, TOLERANCE)
     draws = [problem.draw_sample(0, sample) for sample in range(2)]
     for chosen in (draws[:1], draws):
         problem.solve_draws(chosen, problem.grid(RESOLUTION), fidelity, threads=1)
