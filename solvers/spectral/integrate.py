@@ -140,26 +140,28 @@ class _March:
         """Multiply the steps of the samples that are not good enough until all are."""
         job, count = self.job, len(self.which)
         order = job.tableau.order
-        # An estimate below it that no longer falls has met rounding.
+        # A difference below it that no longer falls has met rounding.
         rounding = 1e-8 if job.dtype == np.float64 else 1e-3
         horizon = job.times[-1] - job.times[0]
         counts = np.maximum(np.ceil(FIRST_STEPS * self.intervals / horizon), 1).astype(int)
         result = np.full((count, len(job.times), *job.u0.shape[1:]), np.nan, dtype=job.dtype)
         steps, estimate = np.zeros(count, dtype=int), np.full(count, np.inf)
+        difference = np.full(count, np.inf)
         reason = [MAXIMUM_ITERATIONS] * count
         waiting, factor = np.arange(count), 2
         coarse, _ = self.frames(waiting, counts)
         while len(waiting):
             counts = counts * factor
             fine, died = self.frames(waiting, counts)
-            previous = estimate[waiting]
-            new = SAFETY * _difference(fine, coarse) / (factor**order - 1)
+            previous, latest = difference[waiting], _difference(fine, coarse)
+            difference[waiting] = latest
+            new = SAFETY * latest / (factor**order - 1)
             new = np.maximum(new, np.finfo(job.dtype).eps * np.sqrt(counts.sum()))
             alive = np.isnan(died)
             new[~alive] = np.inf
             result[waiting], steps[waiting], estimate[waiting] = fine, counts.sum(), new
             good = new <= tolerance
-            stuck = ~good & alive & (previous < rounding) & (new > 0.5 * previous)
+            stuck = ~good & alive & (previous < rounding) & (latest > 0.5 * previous)
             for place, i in enumerate(waiting):
                 if not alive[place]:
                     reason[i] = (

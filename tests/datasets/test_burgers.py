@@ -161,3 +161,11 @@ def test_bad_parameters_are_refused(config):
 def test_endpoints_only_drops_frames():
     problem = Burgers()
     assert problem.endpoints() == dataclasses.replace(problem, frames=2)
+
+
+def test_the_reference_converges_where_steps_were_multiplied_by_more_than_the_last_time():
+    problem = Burgers(frames=2, constant_mode=False)
+    inputs = problem.evaluate_batch([problem.draw_sample(1000, 7)], problem.grid(2048))
+    solution = problem.solve(inputs, problem.reference_fidelity())
+    assert solution.reason == ("converged",)
+    assert solution.residual[0] <= 1e-9
