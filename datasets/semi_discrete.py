@@ -79,6 +79,7 @@ def traced(problem: Problem) -> Evolution:
     )
 
 
+@lru_cache(maxsize=64)
 def stencil_equation(problem: Problem) -> SemiDiscrete[Equation]:
     """The equation for `solvers.stencils`, every derivative at a point.
 
@@ -109,6 +110,7 @@ def _stencil_equation(evolution: Evolution, name: str) -> SemiDiscrete[Equation]
     return SemiDiscrete(equation, form.coefficients)
 
 
+@lru_cache(maxsize=64)
 def spectral_equation(problem: Problem) -> SemiDiscrete[SpectralEquation]:
     """The equation for `solvers.spectral`: linear symbols, and products with the fewest transforms.
 
