@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import pi
+from math import exp, log, pi
 from typing import Literal, get_args
 
 import numpy as np
@@ -135,6 +135,11 @@ class GaussianField:
         ends = np.zeros((1, *values.shape[1:]))
         inner = fft.dst(folded, type=1, axis=0) if n > 2 else folded
         return np.concatenate([ends, inner, ends])
+
+
+def log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
+    """A number between low and high > 0, of which every factor is as likely as any other."""
+    return exp(generator.uniform(log(low), log(high)))
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,7 @@ from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..periodic import PeriodicProblem
 from ..problem import Card, Draw, Variable
-from ..random_fields import GaussianField
+from ..random_fields import GaussianField, log_uniform
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
@@ -62,8 +62,7 @@ class Burgers(PeriodicProblem):
         )
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        low, high = math.log(self.viscosity_min), math.log(self.viscosity_max)
-        viscosity = math.exp(generator.uniform(low, high))
+        viscosity = log_uniform(generator, self.viscosity_min, self.viscosity_max)
         if self.initial == "sine":
             return {"viscosity": viscosity}
         return {"viscosity": viscosity, "u0": self.field.draw(generator)}

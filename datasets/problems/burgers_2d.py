@@ -13,7 +13,7 @@ import numpy as np
 from ...geometry.grid import Grid
 from ..periodic import PeriodicProblem
 from ..problem import Card, Draw, Variable, check_range
-from ..random_fields import GaussianField
+from ..random_fields import GaussianField, log_uniform
 from ..waves import smooth_field
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ class Burgers2D(PeriodicProblem):
         return smooth_field(((self.left, self.right),) * 2, self.wave_length, self.speed)
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        low, high = math.log(self.viscosity_min), math.log(self.viscosity_max)
         return {
-            "viscosity": math.exp(generator.uniform(low, high)),
+            "viscosity": log_uniform(generator, self.viscosity_min, self.viscosity_max),
             "u0": self.field.draw(generator),
             "v0": self.field.draw(generator),
         }

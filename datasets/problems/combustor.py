@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +11,7 @@ from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..ordinary import OrdinaryProblem
 from ..problem import Arrays, Card, Draw, Fidelity, TruthCheck, Variable, check_range
+from ..random_fields import log_uniform
 
 if TYPE_CHECKING:
     from ...solvers.ordinary.system import System
@@ -74,12 +74,11 @@ class Combustor(OrdinaryProblem):
         return {"heat": self.heat, "activation": self.activation}
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        low, high = math.log(self.damkoehler_min), math.log(self.damkoehler_max)
         inlet = generator.uniform(self.inlet_min, self.inlet_max)
         return {
             "y0": generator.uniform(),
             "theta0": inlet + self.heat * generator.uniform(),
-            "damkoehler": math.exp(generator.uniform(low, high)),
+            "damkoehler": log_uniform(generator, self.damkoehler_min, self.damkoehler_max),
             "inlet": inlet,
         }
 

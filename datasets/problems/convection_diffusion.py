@@ -15,7 +15,7 @@ from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..checks import dual_norm, equation_check, matrix_check
 from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable, check_range
-from ..random_fields import GaussianField
+from ..random_fields import GaussianField, log_uniform
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
@@ -85,8 +85,7 @@ class ConvectionDiffusion(Problem):
         )
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        low, high = math.log(self.diffusivity_min), math.log(self.diffusivity_max)
-        diffusivity = math.exp(generator.uniform(low, high))
+        diffusivity = log_uniform(generator, self.diffusivity_min, self.diffusivity_max)
         return {"diffusivity": diffusivity, "psi": self.field.draw(generator)}
 
     def evaluate(self, draw: Draw, grid: Grid) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from ...geometry.grid import Grid
 from ..checks import conserved_mean
 from ..periodic import PeriodicProblem
 from ..problem import Arrays, Card, Draw, Variable, check_range
-from ..random_fields import GaussianField
+from ..random_fields import GaussianField, log_uniform
 from ..semi_discrete import SemiDiscrete
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class NavierStokes(PeriodicProblem):
         return GaussianField(extent, 2.5, 7 / length, scale, "periodic", constant_mode=False)
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        low, high = math.log(self.viscosity_min), math.log(self.viscosity_max)
-        viscosity = math.exp(generator.uniform(low, high))
+        viscosity = log_uniform(generator, self.viscosity_min, self.viscosity_max)
         return {"viscosity": viscosity, "w0": self.field.draw(generator)}
 
     def evaluate(self, draw: Draw, grid: Grid) -> dict[str, np.ndarray]:

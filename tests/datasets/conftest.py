@@ -98,3 +98,24 @@ def registered(monkeypatch):
 
     monkeypatch.setitem(problems.ours, "screened", f"{__name__}:Screened")
     return Screened
+
+
+@pytest.fixture
+def finds_a_late_frame():
+    """Truth checks pass on two solutions; they fail where a frame is the one after it."""
+
+    def find(problem, resolution, output):
+        grid, fidelity = problem.grid(resolution), problem.data_fidelity(resolution, 1e-8)
+        draws = [problem.draw_sample(0, i) for i in range(2)]
+        outputs = problem.split(problem.solve_draws(draws, grid, fidelity).fields)
+        inputs = problem.evaluate_batch(draws, grid)
+
+        def judge(outputs):
+            return problem.truth_checks(inputs, outputs, grid, fidelity, np.random.default_rng(0))
+
+        assert all(check.passed for check in judge(outputs))
+        late = outputs[output].copy()
+        late[:, 2] = outputs[output][:, 3]
+        assert not judge(outputs | {output: late})[1].passed
+
+    return find
