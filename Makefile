@@ -18,8 +18,10 @@ setup: .venv/.ready
 demo: setup
 	$(BIN)/sobolev demo
 
+# A process a core, each with one thread: two threads that share a core wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: lint types
-	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet --numprocesses=logical --dist=loadfile
 	$(BIN)/pytest --quiet --doctest-modules --pyargs sobolev.geometry sobolev.solvers sobolev.datasets sobolev.operators sobolev.pinns
 
 lint: setup
