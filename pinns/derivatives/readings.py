@@ -1,0 +1,176 @@
+"""Ways to differentiate a field at points: `make_derivatives`.
+
+All read the same functions `function(u, d, x)` (a residual, a condition) and agree to rounding.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from ...geometry.calculus.autograd import AutogradCalculus
+from ...geometry.calculus.base import check_coordinates
+from ...geometry.errors import InputError
+from .expressions import Function, Partials, evaluate, required
+from .jets import Coefficient, Index, Jet, closure
+
+Field = Callable[[Any], Any]
+"""Points (n, coordinates) to values (n, unknowns); a network."""
+
+
+class Derivatives(ABC):
+    """A field that can be asked for functions of its derivatives.
+
+    field: points (n, coordinates) to values (n, unknowns), row by row; in any floating
+    precision. coordinates: the names of the columns; time is `t`. unknowns: the names of the
+    values.
+    """
+
+    def __init__(
+        self, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+    ) -> None:
+        self.field, self.unknowns = field, tuple(unknowns)
+        self.coordinates = check_coordinates(coordinates)
+
+    @abstractmethod
+    def __call__(self, points: Tensor, function: Function) -> Any:
+        """`function(u, d, x)` at points (n, coordinates), with a graph to the parameters.
+
+        u: the unknown (n,), or a tuple of them where there are several; d: the calculus; x: the
+        coordinates by name. Tensors, also in tuples, come back as the function returns them.
+        """
+
+    def named(self, points: Tensor) -> dict[str, Tensor]:
+        """Points (n, coordinates) to coordinates by name, each (n,)."""
+        if points.ndim != 2 or points.shape[1] != len(self.coordinates):
+            raise InputError(
+                f"expected points of shape (n, {len(self.coordinates)}), got"
+                f" {tuple(points.shape)}; give one column for each of {self.coordinates}"
+            )
+        return dict(zip(self.coordinates, points.unbind(dim=1), strict=True))
+
+    def split(self, values: Any) -> tuple[Any, ...]:
+        """What the field returns, unknown by unknown. Raises InputError on another shape."""
+        n = len(self.unknowns)
+        if values.ndim == 1 and n == 1:
+            return (values,)
+        if values.ndim != 2 or values.shape[1] != n:
+            raise InputError(
+                f"expected a field with values of shape (n, {n}) for {self.unknowns}, got"
+                f" {tuple(values.shape)}; set the outputs of the network to {n}"
+            )
+        return tuple(values[:, i] for i in range(n))
+
+
+class Nested(Derivatives):
+    """Reverse mode over reverse mode: any network, and the reference for the other readings.
+
+    Time and memory double with every order.
+    """
+
+    def __call__(self, points: Tensor, function: Function) -> Any:
+        self.named(points)
+        with torch.enable_grad():
+            columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
+            x = dict(zip(self.coordinates, columns, strict=True))
+            u = self.split(self.field(torch.stack(columns, dim=1)))
+            result = function(u[0] if len(u) == 1 else u, AutogradCalculus(x), x)
+        return result if torch.is_grad_enabled() else detached(result)
+
+
+def detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, tuple | list):
+        return type(value)(detached(part) for part in value)
+    if isinstance(value, Mapping):
+        return {name: detached(part) for name, part in value.items()}
+    return value
+
+
+class Tabled(Derivatives):
+    """Readings that make a table of derivatives first and evaluate the function on it.
+
+    What a function needs is remembered as long as the function lives, so hand in the same
+    object in every step.
+    """
+
+    def __init__(
+        self, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+    ) -> None:
+        super().__init__(field, coordinates, unknowns)
+        self._needs: WeakKeyDictionary[Function, dict[str, tuple[Index, ...]]] = WeakKeyDictionary()
+
+    def __call__(self, points: Tensor, function: Function) -> Any:
+        x = self.named(points)
+        return evaluate(function, self.table(points, self.needs(function, x)), x)
+
+    def needs(self, function: Function, x: Mapping[str, Tensor]) -> dict[str, tuple[Index, ...]]:
+        """The derivatives of each unknown that the function asks for."""
+        found = None
+        with suppress(TypeError):
+            found = self._needs.get(function)
+        if found is None:
+            found = required(function, self.coordinates, self.unknowns, x)
+            with suppress(TypeError):  # an object that no weak reference can hold
+                self._needs[function] = found
+        return found
+
+    @abstractmethod
+    def table(self, points: Tensor, needs: Mapping[str, tuple[Index, ...]]) -> dict[str, Partials]:
+        """The derivatives that are needed, (n,) each, at points (n, coordinates)."""
+
+
+class Taylor(Tabled):
+    """Taylor mode: one pass through the network carries all derivatives that are needed.
+
+    The cost grows with the square of the order and not exponentially. The network consists of
+    what `operations` and `shapes` know.
+    """
+
+    def table(self, points: Tensor, needs: Mapping[str, tuple[Index, ...]]) -> dict[str, Partials]:
+        indices = closure(index for some in needs.values() for index in some)
+        values = self.field(seeded(points, indices[1:]))
+        if not isinstance(values, Jet):
+            raise InputError(
+                "expected a field that is a function of its points, got one without derivatives"
+            )
+        each = zip(self.unknowns, self.split(values), strict=True)
+        return {name: {a: u.partial(a) for a in needs[name]} for name, u in each}
+
+
+def seeded(points: Tensor, indices: tuple[Index, ...]) -> Jet:
+    """The points themselves as a jet, whose results know all `indices`, in their order."""
+    rows = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
+
+    def rule(index: Index) -> Coefficient:
+        return rows[None, index.index(1)] if sum(index) == 1 else None
+
+    return Jet(points, rule, indices)
+
+
+READINGS: dict[str, type[Derivatives]] = {"nested": Nested, "taylor": Taylor}
+"""Readings by name."""
+
+
+def make_derivatives(
+    name: str, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+) -> Derivatives:
+    """A reading by its name: `READINGS`.
+
+    >>> line = torch.nn.Linear(1, 1, dtype=torch.float64)
+    >>> derivatives = make_derivatives("taylor", lambda x: torch.sin(line(x)), ("x",))
+    >>> points = torch.rand(5, 1, dtype=torch.float64)
+    >>> wave = derivatives(points, lambda u, d, x: d(u, "xx") + line.weight[0, 0] ** 2 * u)
+    >>> bool(wave.abs().max() < 1e-15)
+    True
+    """
+    if name not in READINGS:
+        raise InputError(f"expected derivatives of {sorted(READINGS)}, got '{name}'")
+    return READINGS[name](field, coordinates, unknowns)
