@@ -12,12 +12,13 @@ import torch
 from ..datasets.problem import Problem
 from ..geometry.errors import InputError
 from ..geometry.function import Function
-from .adam import Adam
 from .config import PINNConfig
 from .fields import Field
-from .lbfgs import LBFGS
+from .optimisers.adam import Adam
+from .optimisers.base import Optimiser
+from .optimisers.lbfgs import LBFGS
 from .result import PINNResult
-from .run import Optimiser, Progress, Run
+from .run import Progress, Run
 from .samplers import SAMPLERS, Sampler
 from .statement import Statement, state_problem
 from .weights import WEIGHTINGS, Weighting

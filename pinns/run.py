@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -15,8 +15,8 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..operators.checkpoint import load_state, save_state
 from .config import PINNConfig
-from .lbfgs import ITERATIONS, NOT_FINITE, Evaluate
 from .objective import Objective, Term, add_conditions
+from .optimisers.base import FINAL, NOT_FINITE, Optimiser
 from .result import (
     CHECKPOINT,
     CHECKPOINT_SCHEMA,
@@ -30,27 +30,6 @@ from .statement import Statement
 from .weights import Weighting
 
 Progress = Callable[[int, int, str], None]
-
-
-class Optimiser(Protocol):
-    """What the loop asks of an optimiser; `Adam` and `LBFGS` are two.
-
-    `max_iterations` bounds its steps, `loss` is the last known one, `stop_reason` is None while
-    it may go on, `objective_changed` is called after new points and weights.
-    """
-
-    max_iterations: int
-    iterations: int
-    loss: float | None
-    stop_reason: str | None
-
-    def step(self, x: Tensor, evaluate: Evaluate) -> Tensor: ...
-
-    def objective_changed(self) -> None: ...
-
-    def state(self) -> dict[str, Any]: ...
-
-    def load_state(self, state: dict[str, Any]) -> None: ...
 
 
 class Run:
@@ -160,7 +139,7 @@ class Run:
 
     def end_of_round(self, optimiser: Optimiser) -> None:
         """Where the optimiser is done with these points, give it others; else end its stage."""
-        final = optimiser.stop_reason in (ITERATIONS, NOT_FINITE)
+        final = optimiser.stop_reason in FINAL
         if self.config.refresh_every and self.since_refresh and not final:
             self.refresh()
             return

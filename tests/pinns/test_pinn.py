@@ -14,10 +14,10 @@ from sobolev.datasets.problems.burgers import Burgers
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
-from sobolev.pinns import lbfgs
-from sobolev.pinns.adam import Adam
 from sobolev.pinns.config import PINNConfig
-from sobolev.pinns.lbfgs import LBFGS
+from sobolev.pinns.optimisers import base
+from sobolev.pinns.optimisers.adam import Adam
+from sobolev.pinns.optimisers.lbfgs import LBFGS
 from sobolev.pinns.pinn import train
 from sobolev.pinns.result import load_result
 from sobolev.pinns.samplers import SAMPLERS, ResidualAdaptive
@@ -128,7 +128,7 @@ def test_every_piece_works_in_the_loop(sampler, weighting, optimisers):
     result = train(heat(), config=config, optimisers=row[optimisers])
     equation, initial = result.column("equation"), result.column("initial")
     assert (equation + initial)[-1] < 0.5 * (equation + initial)[0]
-    assert result.stop_reasons == (lbfgs.ITERATIONS,) * len(row[optimisers])
+    assert result.stop_reasons == (base.ITERATIONS,) * len(row[optimisers])
     assert result.steps == 60 * len(row[optimisers])
 
 
@@ -215,7 +215,7 @@ def test_says_when_the_loss_is_no_longer_finite():
         return d(u, "t") * (math.nan if len(calls) > 5 else 1.0)
 
     result = train(heat(residual=residual), config=SMALL)
-    assert result.stop_reasons == (lbfgs.NOT_FINITE,)
+    assert result.stop_reasons == (base.NOT_FINITE,)
     assert result.steps < 10
 
 

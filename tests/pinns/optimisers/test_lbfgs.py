@@ -8,9 +8,10 @@ import scipy.optimize
 import torch
 
 from sobolev.geometry.errors import InputError
-from sobolev.pinns import lbfgs
-from sobolev.pinns.lbfgs import LBFGS, minimise
-from sobolev.pinns.line_search import CURVATURE, SUFFICIENT_DECREASE, Trial, strong_wolfe
+from sobolev.pinns.optimisers import base
+from sobolev.pinns.optimisers.base import minimise
+from sobolev.pinns.optimisers.lbfgs import LBFGS
+from sobolev.pinns.optimisers.line_search import CURVATURE, SUFFICIENT_DECREASE, Trial, strong_wolfe
 
 
 def rosenbrock(x):
@@ -46,7 +47,7 @@ def test_rosenbrock_reaches_the_minimum_with_no_more_work_than_scipy(size):
         as_numpy(rosenbrock), start.numpy(), jac=True, method="L-BFGS-B",
         options={"maxcor": 10, "gtol": 1e-8, "ftol": 0.0},
     )  # fmt: skip
-    assert optimiser.stop_reason == lbfgs.GRADIENT
+    assert optimiser.stop_reason == base.GRADIENT
     assert torch.allclose(x, torch.ones(size, dtype=torch.float64), atol=1e-7)
     assert np.allclose(theirs.x, 1.0, atol=1e-6)
     assert optimiser.evaluations <= 1.5 * theirs.nfev
@@ -60,7 +61,7 @@ def test_ill_conditioned_quadratic_agrees_with_scipy():
         as_numpy(quadratic), start.numpy(), jac=True, method="L-BFGS-B",
         options={"maxcor": 50, "gtol": 1e-5, "ftol": 0.0, "maxiter": 5000},
     )  # fmt: skip
-    assert optimiser.stop_reason == lbfgs.GRADIENT
+    assert optimiser.stop_reason == base.GRADIENT
     assert (x - CENTRE).abs().max() < 1e-5  # the smallest eigenvalue is 1
     assert abs(optimiser.loss - theirs.fun) < 1e-10
     assert optimiser.evaluations <= 1.5 * theirs.nfev
@@ -75,7 +76,7 @@ def test_convex_case_with_known_minimiser():
 
     optimiser = LBFGS(gradient_tolerance=1e-10)
     x = minimise(evaluate, torch.full((40,), 5.0, dtype=torch.float64), optimiser)
-    assert optimiser.stop_reason == lbfgs.GRADIENT
+    assert optimiser.stop_reason == base.GRADIENT
     assert (x - CENTRE).abs().max() < 1e-10
     assert optimiser.loss == pytest.approx(40 * math.log(2.0), rel=1e-14)
 
@@ -95,11 +96,11 @@ def test_says_why_it_stopped():
         loss, gradient = rosenbrock(x)
         return loss, -gradient
 
-    assert reason(rosenbrock) == lbfgs.GRADIENT
-    assert reason(rosenbrock, max_iterations=3) == lbfgs.ITERATIONS
-    assert reason(rosenbrock, reduction_tolerance=0.99) == lbfgs.REDUCTION
-    assert reason(nan) == lbfgs.NOT_FINITE
-    assert reason(uphill) == lbfgs.LINE_SEARCH
+    assert reason(rosenbrock) == base.GRADIENT
+    assert reason(rosenbrock, max_iterations=3) == base.ITERATIONS
+    assert reason(rosenbrock, reduction_tolerance=0.99) == base.REDUCTION
+    assert reason(nan) == base.NOT_FINITE
+    assert reason(uphill) == base.LINE_SEARCH
 
 
 def test_a_wall_of_nan_shortens_the_step():
@@ -108,7 +109,7 @@ def test_a_wall_of_nan_shortens_the_step():
 
     optimiser = LBFGS(gradient_tolerance=1e-10)
     x = minimise(evaluate, torch.tensor([40.0, 0.01], dtype=torch.float64), optimiser)
-    assert optimiser.stop_reason == lbfgs.GRADIENT
+    assert optimiser.stop_reason == base.GRADIENT
     assert torch.allclose(x, torch.ones(2, dtype=torch.float64), atol=1e-9)
 
 
