@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..geometry.errors import InputError
-from .networks import ACTIVATIONS
+from .networks import ACTIVATIONS, NETWORKS
 from .samplers import SAMPLERS
 from .weights import WEIGHTINGS
 
@@ -17,7 +17,8 @@ from .weights import WEIGHTINGS
 class PINNConfig:
     """Everything that decides the result of a training, beside the problem.
 
-    width, depth, activation: the network; harmonics: K of the embedding of periodic axes.
+    network, width, depth, activation: a name in `networks.NETWORKS` and its size; harmonics: K of
+    the embedding of periodic axes; fourier_scale: of the frequencies of random Fourier features.
     hard_initial: u = u0 + t N, so that the initial field holds exactly, instead of a loss term.
     For smooth fields only: N must undo for all later times every high mode that u0 brings in.
     points, initial_points, boundary_points: how many of each kind the loss looks at.
@@ -30,10 +31,14 @@ class PINNConfig:
     log_every, checkpoint_every: steps between rows of the history and between checkpoints.
     """
 
+    network: Literal["mlp", "modified_mlp", "piratenet", "fourier"] = "mlp"
     width: int = 32
     depth: int = 4
-    activation: Literal["tanh", "sin", "silu", "gelu"] = "tanh"
+    activation: Literal[
+        "tanh", "sin", "silu", "gelu", "snake", "wavelet", "cauchy", "pau", "pau_gelu"
+    ] = "tanh"
     harmonics: int = 1
+    fourier_scale: float = 1.0
     hard_initial: bool = False
     points: int = 4096
     initial_points: int = 256
@@ -68,8 +73,13 @@ class PINNConfig:
                 f"expected adam_rate > 0 and 0 < adam_decay <= 1, got {self.adam_rate} and "
                 f"{self.adam_decay}"
             )
+        if not 0.0 < self.fourier_scale < math.inf:
+            raise InputError(f"expected fourier_scale > 0, got {self.fourier_scale}")
         tables: dict[str, dict[str, Any]]
-        tables = {"activation": ACTIVATIONS, "sampler": SAMPLERS, "weighting": WEIGHTINGS}
+        tables = {
+            "network": NETWORKS, "activation": ACTIVATIONS, "sampler": SAMPLERS,
+            "weighting": WEIGHTINGS,
+        }  # fmt: skip
         for name, table in tables.items():
             if getattr(self, name) not in table:
                 raise InputError(

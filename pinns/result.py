@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from ..datasets.files import write_whole
 from ..geometry.errors import InputError
@@ -22,7 +22,7 @@ from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
 from .config import PINNConfig
-from .networks import MLP, Coordinates, HardInitial
+from .networks import Coordinates, HardInitial, make_network
 from .statement import Statement
 
 CHECKPOINT_SCHEMA = "sobolev-pinn-checkpoint-1"
@@ -37,18 +37,31 @@ def build_field(statement: Statement, config: PINNConfig) -> nn.Module:
     Raises InputError where a hard initial field has no derivatives.
     """
     coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
-    network = MLP(coordinates, config.width, config.depth, config.activation, config.seed)
+    network = make_network(config.network, coordinates, 1, config, config.seed)
     initial, time = statement.initial, statement.time
     if not config.hard_initial or initial is None or time is None:
-        return network
+        return OneUnknown(network)
     if not getattr(initial, "differentiable", True):
         raise InputError(
             "expected an initial field with derivatives for hard_initial, got samples on an open "
             "axis; give a callable or set hard_initial to false"
         )
-    return HardInitial(
+    hard = HardInitial(
         network, lambda points: initial(statement.named(points)), time, statement.extent[time]
     )
+    return OneUnknown(hard)
+
+
+class OneUnknown(nn.Module):
+    """A network of one output, (n, 1), as the field (n,) that the objective takes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(n, coordinates) to (n,)."""
+        return self.network(points)[:, 0]
 
 
 def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:

@@ -1,0 +1,48 @@
+"""What a network is fed: points in the units of the problem, as features of size one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...geometry.errors import InputError
+
+
+class Coordinates(nn.Module):
+    """Physical points to features: [-1, 1] on open axes, a Fourier basis on periodic ones.
+
+    extent: (left, right) a coordinate; periodic: one bool a coordinate; harmonics: K. A periodic
+    axis of length L becomes sin and cos of 2 pi k (x - left) / L for k = 1..K, so that whatever
+    follows is periodic in it together with all its derivatives. The points are wrapped first:
+    the two ends of the axis give the same bits.
+    """
+
+    def __init__(
+        self, extent: Sequence[tuple[float, float]], periodic: Sequence[bool], harmonics: int = 1
+    ) -> None:
+        super().__init__()
+        if len(extent) != len(periodic):
+            raise InputError(f"expected one extent and one flag an axis, got {extent}, {periodic}")
+        if harmonics < 1:
+            raise InputError(f"expected at least one harmonic, got {harmonics}")
+        self.extent, self.periodic, self.harmonics = tuple(extent), tuple(periodic), harmonics
+
+    @property
+    def features(self) -> int:
+        return sum(2 * self.harmonics if wraps else 1 for wraps in self.periodic)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(n, coordinates) to (n, features)."""
+        features = []
+        for i, ((left, right), wraps) in enumerate(zip(self.extent, self.periodic, strict=True)):
+            x = (points[:, i] - left) / (right - left)
+            if not wraps:
+                features.append(2.0 * x - 1.0)
+                continue
+            x = x - x.detach().floor()
+            for k in range(1, self.harmonics + 1):
+                features += [torch.sin(2.0 * math.pi * k * x), torch.cos(2.0 * math.pi * k * x)]
+        return torch.stack(features, dim=-1)
