@@ -80,6 +80,17 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class End:
+    """What holds for an output at one end of an axis: its value, or its slope outwards."""
+
+    axis: str
+    upper: bool
+    output: str
+    kind: Literal["value", "slope"]
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
 class TruthCheck:
     """One independent check of stored solutions: passed where `figure <= limit`."""
 
@@ -202,6 +213,20 @@ class Problem(ABC):
                 value = value.reshape(-1, *(1,) * ndim)
             values[variable.name] = value
         return SimpleNamespace(**values)
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...] | None:
+        """What holds at the ends of the axes that are not periodic, for one sample's scalars.
+
+        None where the problem does not say, as where its domain goes on.
+        """
+        return None
+
+    def all_ends(self, kind: Literal["value", "slope"]) -> tuple[End, ...]:
+        """Value or slope zero for every output at every end."""
+        grid = self.grid(8)
+        axes = [name for name, wraps in zip(grid.names, grid.wraps, strict=True) if not wraps]
+        sides = [(axis, upper) for axis in axes for upper in (False, True)]
+        return tuple(End(*side, v.name, kind) for v in self.outputs for side in sides)
 
     @property
     @abstractmethod

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..geometry.grid import Grid
 from ..geometry.norms import norm
 from .evolution import EvolutionProblem
-from .problem import Arrays, Fidelity
+from .problem import Arrays, End, Fidelity
 
 if TYPE_CHECKING:
     from ..solvers.solution import Solution
@@ -48,6 +49,26 @@ class StencilProblem(EvolutionProblem):
     def boundary(self, inputs: Arrays) -> Boundary | None:
         """What holds at the ends of axes that are not periodic; None: slope zero."""
         return None
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...] | None:
+        from ..solvers.stencils.boundary import Dirichlet, Neumann, sides_of
+
+        grid, outputs = self.grid(8), [v.name for v in self.outputs]
+        sides = sides_of(self.boundary(inputs) or Neumann(), grid, outputs)
+        found = []
+        for axis, pair in enumerate(sides):
+            for upper, each in enumerate(pair if not grid.wraps[axis] else ()):
+                for output, side in zip(outputs, each, strict=True):
+                    if not isinstance(side, Dirichlet | Neumann):
+                        return None
+                    value = side.value if isinstance(side, Dirichlet) else side.slope
+                    if not isinstance(value, int | float):
+                        return None
+                    if isinstance(side, Neumann) and not upper:
+                        value = -value  # outwards
+                    kind = "value" if isinstance(side, Dirichlet) else "slope"
+                    found.append(End(grid.names[axis], bool(upper), output, kind, float(value)))
+        return tuple(found)
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
         from ..solvers.stencils.integrate import integrate

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..geometry.calculus.autograd import AutogradCalculus
 from ..geometry.errors import InputError
-from .fields import checked
+from .conditions import Condition, Periodic
+from .constraints import StatedField
+from .fields import Points
 from .statement import Statement
 from .weights import Weighting
 
 
 @dataclass(frozen=True)
 class Term:
-    """Mean square of `misfit(points)` over points (n, coordinates) of the box."""
+    """Mean square of `misfit(points)` over points (n, columns), coordinates first."""
 
     name: str
     points: Tensor
@@ -28,7 +31,7 @@ class Term:
 class Objective:
     """sum_i w_i mean(r_i^2) over its terms, with its gradient.
 
-    field: the module that maps points (n, coordinates) to u (n,). chunk: points that are
+    field: the module that maps points (n, coordinates) to (n, unknowns). chunk: points that are
     differentiated at once. threads: chunks at a time; their parts are added in the order of the
     points, so the bits are the same whatever the number of threads.
     """
@@ -36,7 +39,7 @@ class Objective:
     def __init__(
         self,
         statement: Statement,
-        field: nn.Module,
+        field: StatedField,
         weighting: Weighting,
         chunk: int,
         threads: int = 1,
@@ -53,35 +56,44 @@ class Objective:
             raise InputError(f"expected points for the {term.name} term, got an empty set")
         self.terms[term.name] = term
 
-    def put_values(self, name: str, points: Tensor, values: Tensor) -> None:
-        """The term that asks for u = values (n,) at points."""
-        # The misfit sees a chunk of the points, so the values travel as one more column.
-        together = torch.cat([points, values[:, None]], dim=1)
-        self.put(Term(name, together, lambda rows: self.field(rows[:, :-1]) - rows[:, -1]))
+    def put_condition(self, condition: Condition, rows: Tensor) -> None:
+        """The term of a condition on its rows."""
+        self.put(Term(condition.name, rows, lambda part: self.misfit(condition, part)))
 
-    def residual(self, points: Tensor) -> Tensor:
-        """The equation's residual (n,) at points (n, coordinates).
-
-        Raises InputError where its shape is not the unknown's.
-        """
+    def read(self, points: Tensor, function: Callable[[Any, Any, Points], Any]) -> Any:
+        """`function(u, d, x)` at points (n, coordinates)."""
         columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
         x = dict(zip(self.statement.coordinates, columns, strict=True))
-        u = self.field(torch.stack(columns, dim=1))
-        p = self.statement.parameters(x)
-        r = self.statement.residual(u, AutogradCalculus(x), x, p)
-        # (n, 1) against (n,) would broadcast to (n, n) without a word.
-        if not isinstance(r, Tensor) or r.shape != u.shape:
-            got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
-            raise InputError(
-                f"expected a residual of the unknown's shape {tuple(u.shape)}, got {got}; "
-                "return one value a point"
-            )
-        return r
+        u = self.statement.split(self.field(torch.stack(columns, dim=1)))
+        return function(u, AutogradCalculus(x), x)
+
+    def misfit(self, condition: Condition, rows: Tensor) -> Tensor:
+        """The condition's misfits on rows (n, columns), (n, misfits)."""
+        points = rows[:, : len(self.statement.coordinates)]
+        found = self.read(points, lambda u, d, x: condition.misfit(u, d, x, rows))
+        return torch.stack(found if isinstance(found, tuple) else (found,), dim=1)
+
+    def residual(self, points: Tensor) -> Tensor:
+        """The equation's residuals (n, equations) at points (n, coordinates).
+
+        Raises InputError where their shape is not the unknown's.
+        """
+        found = self.read(points, self.field.equation)
+        each = found if isinstance(found, tuple) else (found,)
+        for r in each:
+            # (n, 1) against (n,) would broadcast to (n, n) without a word.
+            if not isinstance(r, Tensor) or r.shape != points.shape[:1]:
+                got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
+                raise InputError(
+                    f"expected a residual of the unknown's shape {tuple(points.shape[:1])}, got "
+                    f"{got}; return one value a point"
+                )
+        return torch.stack(each, dim=1)
 
     def magnitude(self, points: Tensor) -> Tensor:
-        """|residual| (n,) without a graph, chunk by chunk."""
+        """|residual| (n,) without a graph, chunk by chunk; its length where there are several."""
         parts = self.pool.map(self.residual, points.split(self.chunk))
-        return torch.cat([r.detach().abs() for r in parts])
+        return torch.cat([r.detach().square().sum(dim=1).sqrt() for r in parts])
 
     def check(self, points: Tensor) -> None:
         """Raise InputError where the residual is not finite on the first points."""
@@ -97,7 +109,8 @@ class Objective:
     def term(self, name: str) -> tuple[float, Tensor]:
         """Mean square of one term, without its weight, and its gradient (parameters,)."""
         term = self.terms[name]
-        parts = list(self.pool.map(lambda p: self._part(term, p), term.points.split(self.chunk)))
+        size = max(2, self.chunk - self.chunk % 2)  # some conditions have rows in pairs
+        parts = list(self.pool.map(lambda p: self._part(term, p), term.points.split(size)))
         gradient = torch.zeros(self.size, dtype=torch.float64)
         for _, slope in parts:
             gradient += slope
@@ -146,25 +159,18 @@ class Objective:
 
 
 def add_conditions(
-    objective: Objective, unit: Callable[[int], Tensor], initial: int, boundary: int, hard: bool
+    objective: Objective, unit: Callable[[int], Tensor], initial: int, boundary: int
 ) -> None:
-    """Add the terms of the initial field and of the boundary values of the statement.
+    """Add the terms of the statement's conditions; hard ones are only checked.
 
-    unit(count) draws points of the unit cube; initial, boundary: how many points each. hard: the
-    initial field is built into the network, and only checked. Raises InputError where a given
-    field is not finite or has another shape.
+    unit(count) draws points of the unit cube; initial, boundary: how many for each kind of
+    condition. Raises InputError where a given value is not finite or has another shape.
     """
     statement = objective.statement
-    if statement.initial is not None and statement.time is not None:
-        points = statement.from_unit(unit(initial))
-        points[:, statement.time] = statement.extent[statement.time][0]
-        values = checked(statement.initial, statement.named(points), "the initial field")
-        if not hard:
-            objective.put_values("initial", points, values.detach())
-    if statement.boundary is not None and statement.open_axes:
-        faces = [(axis, end) for axis in statement.open_axes for end in statement.extent[axis]]
-        points = statement.from_unit(unit(max(boundary, len(faces))))
-        for i, (axis, end) in enumerate(faces):
-            points[i :: len(faces), axis] = end
-        values = checked(statement.boundary, statement.named(points), "the boundary values")
-        objective.put_values("boundary", points, values.detach())
+    counts = {"initial": initial, "boundary": boundary, "data": 1}
+    for condition in statement.conditions:
+        if isinstance(condition, Periodic) and condition.hard:
+            continue
+        rows = condition.rows(statement, unit(counts[condition.kind]))
+        if not condition.hard:
+            objective.put_condition(condition, rows)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor, nn
 
 from ..datasets.files import write_whole
 from ..geometry.errors import InputError
@@ -22,7 +21,8 @@ from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
 from .config import PINNConfig
-from .networks import Coordinates, HardInitial, make_network
+from .constraints import StatedField
+from .networks import Coordinates, make_network
 from .statement import Statement
 
 CHECKPOINT_SCHEMA = "sobolev-pinn-checkpoint-1"
@@ -31,41 +31,21 @@ WEIGHTS, CONFIG, HISTORY, CHECKPOINT = (
 )  # fmt: skip
 
 
-def build_field(statement: Statement, config: PINNConfig) -> nn.Module:
-    """The untrained u: points (n, coordinates) to (n,).
+def build_field(statement: Statement, config: PINNConfig) -> StatedField:
+    """The untrained solution: points (n, coordinates) to (n, unknowns).
 
     Raises InputError where a hard initial field has no derivatives.
     """
     coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
-    network = make_network(config.network, coordinates, 1, config, config.seed)
-    initial, time = statement.initial, statement.time
-    if not config.hard_initial or initial is None or time is None:
-        return OneUnknown(network)
-    if not getattr(initial, "differentiable", True):
-        raise InputError(
-            "expected an initial field with derivatives for hard_initial, got samples on an open "
-            "axis; give a callable or set hard_initial to false"
-        )
-    hard = HardInitial(
-        network, lambda points: initial(statement.named(points)), time, statement.extent[time]
-    )
-    return OneUnknown(hard)
+    outputs = len(statement.unknowns)
+    return statement.wrap(make_network(config.network, coordinates, outputs, config, config.seed))
 
 
-class OneUnknown(nn.Module):
-    """A network of one output, (n, 1), as the field (n,) that the objective takes."""
+def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
+    """Values ([unknowns,] *grid.shape) on a grid of space-time, axes in the order of coordinates.
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, points: Tensor) -> Tensor:
-        """(n, coordinates) to (n,)."""
-        return self.network(points)[:, 0]
-
-
-def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
-    """Values (*grid.shape) on a grid of space-time, axis by axis in the order of coordinates."""
+    The axis of unknowns only where there are several.
+    """
     if grid.names != statement.coordinates:
         raise InputError(
             f"expected a grid with the axes {statement.coordinates}, got {grid.names}; "
@@ -74,27 +54,34 @@ def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 163
     points = torch.from_numpy(grid.coordinates().reshape(grid.ndim, -1).T.copy())
     with torch.no_grad():
         values = torch.cat([field(part) for part in points.split(chunk)])
-    return values.numpy().reshape(grid.shape)
+    one = len(statement.unknowns) == 1
+    return values.T.numpy().reshape(grid.shape if one else (-1, *grid.shape))
 
 
-def relative_error(field: nn.Module, statement: Statement, reference: Function) -> float:
-    """Relative L2 error against a reference on a grid of space-time."""
+def relative_error(field: StatedField, statement: Statement, reference: Function) -> float:
+    """Relative L2 error against a reference on a grid of space-time, the largest of the unknowns.
+
+    The reference is of the unknown, or of the first unknowns where it has an axis of them.
+    """
     if not isinstance(reference.on, Grid):
         raise InputError(f"expected a reference on a grid, got {type(reference.on).__name__}")
     prediction = predict(field, statement, reference.on)
-    return float(error(prediction, reference.numpy(), reference.on))
+    truth = reference.numpy()
+    if truth.ndim > reference.on.ndim:
+        prediction = prediction.reshape(-1, *reference.on.shape)[: len(truth)]
+    return float(np.max(error(prediction, truth, reference.on)))
 
 
 @dataclass(frozen=True)
 class PINNResult:
     """A trained PINN.
 
-    field: points (n, coordinates) to u (n,). history: rows of `columns`, one every
+    field: points (n, coordinates) to (n, unknowns). history: rows of `columns`, one every
     `log_every` steps. stop_reasons: why each optimiser stopped, in order. seconds: of training,
     without the measuring of errors.
     """
 
-    field: nn.Module
+    field: StatedField
     statement: Statement
     config: PINNConfig
     columns: tuple[str, ...]
@@ -115,7 +102,7 @@ class PINNResult:
         return np.array([row[self.columns.index(name)] for row in self.history])
 
     def predict(self, grid: Grid) -> np.ndarray:
-        """Values (*grid.shape) on a grid of space-time whose axes are named as the coordinates."""
+        """Values ([unknowns,] *grid.shape) on a grid whose axes are named as the coordinates."""
         return predict(self.field, self.statement, grid)
 
     def error(self, reference: Function) -> float:
@@ -161,6 +148,7 @@ def load_result(folder: Path, statement: Statement) -> PINNResult:
         if facts[name] != ours:
             raise InputError(f"expected a PINN with {name} {ours}, got {facts[name]} in {folder}")
     config = PINNConfig.from_dict(facts["config"])
+    statement = statement.with_hard_initial() if config.hard_initial else statement
     field = build_field(statement, config)
     try:
         field.load_state_dict(load((folder / WEIGHTS).read_bytes()))

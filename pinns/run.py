@@ -46,6 +46,7 @@ class Run:
         reference: Function | None,
         progress: Progress | None,
     ) -> None:
+        statement = statement.with_hard_initial() if config.hard_initial else statement
         self.statement, self.config, self.sampler = statement, config, sampler
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
@@ -57,7 +58,6 @@ class Run:
             lambda count: conditions.draw(count, len(statement.coordinates)),
             config.initial_points,
             config.boundary_points,
-            config.hard_initial,
         )
         self.stage, self.step, self.since_refresh = 0, 0, 0
         self.vector = self.objective.vector()
@@ -93,7 +93,7 @@ class Run:
 
     def place(self, unit: Tensor) -> None:
         """Ask for the equation at these points of the unit cube."""
-        term = Term("equation", self.statement.from_unit(unit), self.objective.residual)
+        term = Term("equation", self.statement.interior(unit), self.objective.residual)
         self.unit = unit
         self.objective.put(term)
 
@@ -101,11 +101,12 @@ class Run:
         """New points and weights; the optimiser hears of it."""
 
         def residual(unit: Tensor) -> Tensor:
-            return self.objective.magnitude(self.statement.from_unit(unit))
+            return self.objective.magnitude(self.statement.interior(unit))
 
         self.objective.load(self.vector)
         dimension = len(self.statement.coordinates)
-        self.place(self.sampler.draw(self.config.points, dimension, residual))
+        inside = self.statement.inside
+        self.place(self.sampler.draw(self.config.points, dimension, residual, inside))
         self.weighting.update(self.objective.gradients)
         self.optimisers[self.stage].objective_changed()
         self.since_refresh = 0
@@ -116,7 +117,8 @@ class Run:
         if resume and self.folder is not None:
             self.load_state(load_state(self.folder / CHECKPOINT, CHECKPOINT_SCHEMA))
             return
-        self.place(self.sampler.draw(self.config.points, len(self.statement.coordinates)))
+        dimension, inside = len(self.statement.coordinates), self.statement.inside
+        self.place(self.sampler.draw(self.config.points, dimension, None, inside))
         self.objective.check(self.objective.terms["equation"].points)
         self.checkpoint()
 
@@ -234,5 +236,6 @@ class Run:
     def _fingerprint(self) -> list[float]:
         """What tells one instance from another: the box and the untrained residual inside it."""
         ends = [end for pair in self.statement.extent for end in pair]
-        points = self.statement.from_unit(Sobol(0).draw(16, len(self.statement.coordinates)))
+        unit = Sobol(0).draw(16, len(self.statement.coordinates), None, self.statement.inside)
+        points = self.statement.interior(unit)
         return [*ends, *self.objective.magnitude(points).tolist()]

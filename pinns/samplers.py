@@ -1,8 +1,9 @@
 """Where the equation is asked for: each sampler draws points of the unit cube.
 
-A sampler is an object with `draw(count, dimension, residual)` and `state`/`load_state` of tensors
-and numbers. `residual` maps points (m, dimension) of the unit cube to |r| (m,) and is None for
-the first draw. To add one, write the class and name it in `SAMPLERS`.
+A sampler is an object with `draw(count, dimension, residual, inside)` and `state`/`load_state` of
+tensors and numbers. `residual` maps points (m, dimension) of the unit cube to |r| (m,) and is None
+for the first draw; `inside` tells which points of the cube stand for points of the domain, and
+None means all. To add one, write the class and name it in `SAMPLERS`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,45 @@ from torch.quasirandom import SobolEngine
 from ..geometry.errors import InputError
 
 Residual = Callable[[Tensor], Tensor]
+Inside = Callable[[Tensor], Tensor]
+ROUNDS = 1000  # of drawing until enough points lie inside
 
 
 class Sampler(Protocol):
-    def draw(self, count: int, dimension: int, residual: Residual | None = None) -> Tensor:
-        """(count, dimension) float64 points in [0, 1]."""
+    def draw(
+        self,
+        count: int,
+        dimension: int,
+        residual: Residual | None = None,
+        inside: Inside | None = None,
+    ) -> Tensor:
+        """(count, dimension) float64 points in [0, 1], all of them inside."""
         ...
 
     def state(self) -> dict[str, Any]: ...
 
     def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+def fill(some: Callable[[int], Tensor], count: int, inside: Inside | None) -> Tensor:
+    """The first `count` points inside of a sequence, of which `some(n)` gives the next n.
+
+    Raises InputError where next to none are inside.
+    """
+    if inside is None:
+        return some(count)
+    parts: list[Tensor] = []
+    found, n = 0, count
+    for _ in range(ROUNDS):
+        points = some(n)
+        parts.append(points[inside(points)])
+        found += len(parts[-1])
+        if found >= count:
+            return torch.cat(parts)[:count]
+        n = count - found
+    raise InputError(
+        f"expected a domain that fills its box better, got {found} of {count} points; cut the box"
+    )
 
 
 class Uniform:
@@ -35,8 +65,17 @@ class Uniform:
     def __init__(self, seed: int = 0) -> None:
         self.generator = torch.Generator().manual_seed(seed)
 
-    def draw(self, count: int, dimension: int, residual: Residual | None = None) -> Tensor:
-        return torch.rand(count, dimension, dtype=torch.float64, generator=self.generator)
+    def draw(
+        self,
+        count: int,
+        dimension: int,
+        residual: Residual | None = None,
+        inside: Inside | None = None,
+    ) -> Tensor:
+        def some(n: int) -> Tensor:
+            return torch.rand(n, dimension, dtype=torch.float64, generator=self.generator)
+
+        return fill(some, count, inside)
 
     def state(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state()}
@@ -52,13 +91,22 @@ class Sobol:
         self.seed = seed
         self.drawn = 0
 
-    def draw(self, count: int, dimension: int, residual: Residual | None = None) -> Tensor:
+    def draw(
+        self,
+        count: int,
+        dimension: int,
+        residual: Residual | None = None,
+        inside: Inside | None = None,
+    ) -> Tensor:
         if not 1 <= dimension <= SobolEngine.MAXDIM:
             raise InputError(f"expected 1 to {SobolEngine.MAXDIM} coordinates, got {dimension}")
-        engine = SobolEngine(dimension, scramble=True, seed=self.seed)
-        points = engine.fast_forward(self.drawn).draw(count, dtype=torch.float64)
-        self.drawn += count
-        return points
+        engine = SobolEngine(dimension, scramble=True, seed=self.seed).fast_forward(self.drawn)
+
+        def some(n: int) -> Tensor:
+            self.drawn += n
+            return engine.draw(n, dtype=torch.float64)
+
+        return fill(some, count, inside)
 
     def state(self) -> dict[str, Any]:
         return {"drawn": self.drawn}
@@ -85,10 +133,16 @@ class ResidualAdaptive:
         self.candidates = Sobol(seed)
         self.generator = torch.Generator().manual_seed(seed)
 
-    def draw(self, count: int, dimension: int, residual: Residual | None = None) -> Tensor:
+    def draw(
+        self,
+        count: int,
+        dimension: int,
+        residual: Residual | None = None,
+        inside: Inside | None = None,
+    ) -> Tensor:
         if residual is None:
-            return self.candidates.draw(count, dimension)
-        points = self.candidates.draw(self.pool * count, dimension)
+            return self.candidates.draw(count, dimension, None, inside)
+        points = self.candidates.draw(self.pool * count, dimension, None, inside)
         weights = residual(points).abs() ** self.exponent
         # Where the residual vanishes or overflows there is nothing to adapt to.
         mean = weights.mean()

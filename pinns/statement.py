@@ -2,86 +2,197 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..datasets.problem import Problem, Variable
+from ..geometry.calculus.base import check_coordinates
 from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
+from ..geometry.shapes import Box, Shape
+from ..geometry.shapes.base import in_box
+from ..geometry.shapes.box import side_names
+from .conditions import Condition, Dirichlet, Initial, Neumann, Periodic
+from .constraints import StatedField
 from .fields import Field, Points, SampledField
+
+ROUNDING = 1e-9  # of a length: how far outside still counts as the boundary
 
 
 def no_parameters(x: Points) -> SimpleNamespace:
     return SimpleNamespace()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statement:
     """Where an equation holds, what it says, and what is known beside it.
 
-    coordinates: names; time, where there is one, is `t`. extent: (left, right) of each.
-    periodic: one bool a coordinate. residual: `residual(u, d, x, p)` as in `Problem`.
+    coordinates: names; time, where there is one, is `t` and the first.
+    domain: a shape of the other coordinates, None where there are none.
+    residual: `residual(u, d, x, p)` as in `Problem`: u is (n,), or a tuple of such for several
+    unknowns; it returns as much as there are equations, (n,) each.
+    conditions: beside the equation, see `conditions`. unknowns: names. times: (first, last).
     parameters: the coordinates by name to the residual's `p`.
-    initial: u at the first time, as a function of the coordinates. boundary: u on both ends of
-    every space axis that is not periodic (Dirichlet).
+    trainable: unknown parameters by name, modules that map coordinates by name to () or (n,) (see
+    `inverse`); `p` has their values beside the given ones.
 
-    A field of the statement takes the coordinates by name, each (n,), and returns (n,).
     Raises InputError where these do not fit together.
+
+    >>> steady = Statement(("x",), Box((0.0,), (1.0,)), lambda u, d, x, p: d(u, "xx"),
+    ...                    (Dirichlet("left", 0.0), Dirichlet("right", 1.0)))
+    >>> [condition.name for condition in steady.conditions]
+    ['left', 'right']
     """
 
     coordinates: tuple[str, ...]
-    extent: tuple[tuple[float, float], ...]
+    domain: Shape | None
     residual: Callable[[Any, Any, Points, SimpleNamespace], Any]
-    periodic: tuple[bool, ...] = ()
+    conditions: Sequence[Condition] = ()
+    unknowns: tuple[str, ...] = ("u",)
+    times: tuple[float, float] | None = None
     parameters: Callable[[Points], SimpleNamespace] = no_parameters
-    initial: Field | None = None
-    boundary: Field | None = None
+    trainable: Mapping[str, nn.Module] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        dimension = len(self.coordinates)
-        if not self.periodic:
-            object.__setattr__(self, "periodic", (False,) * dimension)
-        if not dimension or {len(self.extent), len(self.periodic)} != {dimension}:
+        object.__setattr__(self, "coordinates", check_coordinates(self.coordinates))
+        object.__setattr__(self, "unknowns", tuple(self.unknowns))
+        if not self.unknowns or len(set(self.unknowns)) < len(self.unknowns):
+            raise InputError(f"expected different names of unknowns, got {self.unknowns}")
+        if ("t" in self.coordinates) != (self.times is not None) or "t" in self.coordinates[1:]:
             raise InputError(
-                f"expected one extent and one periodic flag for each of {self.coordinates}, got "
-                f"{self.extent} and {self.periodic}"
+                f"expected `times` and a first coordinate t, or neither, got {self.times} and "
+                f"{self.coordinates}"
             )
-        if any(not left < right for left, right in self.extent):
-            raise InputError(f"expected left < right on every axis, got {self.extent}")
-        if self.time is not None and self.periodic[self.time]:
-            raise InputError("expected an open time axis, got a periodic one")
-        if self.time is not None and self.initial is None:
-            raise InputError("expected an initial field of an equation in time, got none; give one")
-        if self.open_axes and self.boundary is None:
-            names = [self.coordinates[axis] for axis in self.open_axes]
-            raise InputError(f"expected boundary values on {names}, got none; give `boundary`")
+        if self.times is not None and not self.times[0] < self.times[1]:
+            raise InputError(f"expected a first time before the last, got {self.times}")
+        space = len(self.space)
+        if (self.domain.ndim if self.domain is not None else 0) != space:
+            got = "none" if self.domain is None else f"one of {self.domain.ndim}"
+            names = self.coordinates[-space:] if space else ()
+            raise InputError(f"expected a domain of {space} dimensions for {names}, got {got}")
+        bound = tuple(condition.bound(self) for condition in self.conditions)
+        object.__setattr__(self, "conditions", bound)
+        names = [condition.name for condition in bound]
+        if len(set(names)) < len(names) or "equation" in names:
+            raise InputError(
+                f"expected different names of conditions, none of them 'equation', got "
+                f"{', '.join(names)}; give one as name=..."
+            )
+
+    # --- coordinates ------------------------------------------------------------------------
 
     @property
     def time(self) -> int | None:
         """Column of the time, None if steady."""
-        return self.coordinates.index("t") if "t" in self.coordinates else None
+        return None if self.times is None else 0
 
     @property
-    def open_axes(self) -> tuple[int, ...]:
-        """Columns of the space axes that have ends."""
-        each = enumerate(self.periodic)
-        return tuple(axis for axis, wraps in each if not wraps and axis != self.time)
+    def space(self) -> list[int]:
+        """Columns of the space coordinates."""
+        return [i for i, name in enumerate(self.coordinates) if name != "t"]
+
+    @property
+    def extent(self) -> tuple[tuple[float, float], ...]:
+        """(low, high) of each coordinate."""
+        times = () if self.times is None else ((float(self.times[0]), float(self.times[1])),)
+        return (*times, *(self.domain.bounds if self.domain is not None else ()))
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Whether a network repeats itself along each coordinate."""
+        wraps = {c.coordinate for c in self.conditions if isinstance(c, Periodic) and c.hard}
+        return tuple(name in wraps for name in self.coordinates)
+
+    @property
+    def joined(self) -> frozenset[str]:
+        """Pieces of the boundary that are no ends, because the solution goes on periodically."""
+        if self.domain is None:
+            return frozenset()
+        names = [self.coordinates[i] for i in self.space]
+        joined = {c.coordinate for c in self.conditions if isinstance(c, Periodic)} & set(names)
+        ends = [self.domain.faces(names.index(name)) or () for name in joined]
+        return frozenset(name for pair in ends for name in pair)
 
     def named(self, points: Tensor) -> dict[str, Tensor]:
         """Points (n, coordinates) to coordinates by name, each (n,)."""
         return {name: points[:, i] for i, name in enumerate(self.coordinates)}
 
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Points of the unit cube to points of the box."""
-        low, high = torch.tensor(self.extent, dtype=torch.float64).T
-        return low + unit * (high - low)
+    def split(self, values: Tensor) -> Any:
+        """Values (n, unknowns) as a residual takes them: (n,), or a tuple of such."""
+        columns = tuple(values.unbind(dim=-1))
+        return columns if len(self.unknowns) > 1 else columns[0]
+
+    # --- points -----------------------------------------------------------------------------
+
+    def times_from_unit(self, unit: Tensor) -> Tensor:
+        """(n,) in the unit interval to times, neither the first nor the last."""
+        assert self.times is not None
+        return Box(*([end] for end in self.times)).interior(unit[:, None])[:, 0]
+
+    def interior(self, unit: Tensor) -> Tensor:
+        """Points of the unit cube (n, coordinates) to points of the domain and the times.
+
+        Never on the boundary. Where the domain does not fill its box, fewer come back.
+        """
+        if self.domain is None:
+            return self.times_from_unit(unit[:, 0])[:, None]
+        if self.times is None:
+            return self.domain.interior(unit)
+        unit = unit[self.inside(unit)]
+        space = self.domain.interior(unit[:, self.space])
+        return torch.cat([self.times_from_unit(unit[:, 0])[:, None], space], dim=1)
+
+    def inside(self, unit: Tensor) -> Tensor:
+        """Whether `interior` gives a point for each point of the unit cube, bool (n,)."""
+        if self.domain is None or self.domain.fills:
+            return torch.ones(len(unit), dtype=torch.bool)
+        return self.domain.contains(in_box(self.domain.bounds, unit[:, self.space]))
+
+    def holds(self, points: Tensor) -> Tensor:
+        """Whether points (n, coordinates) lie in the domain or on its boundary, bool (n,)."""
+        low, high = torch.tensor(self.extent, dtype=points.dtype).T
+        slack = ROUNDING * (high - low)
+        held = ((points >= low - slack) & (points <= high + slack)).all(dim=1)
+        if self.domain is not None:
+            near = self.domain.signed_distance(points[:, self.space])
+            held &= near <= ROUNDING * self.domain.size
+        return held
+
+    # --- the equation -----------------------------------------------------------------------
+
+    def equation(
+        self, u: Any, d: Any, x: Points, trainable: Mapping[str, nn.Module] | None = None
+    ) -> Any:
+        """The residual, with the unknown parameters of `trainable` or of the start."""
+        p = SimpleNamespace(**vars(self.parameters(x)))
+        for name, module in (self.trainable if trainable is None else trainable).items():
+            setattr(p, name, module(x))
+        return self.residual(u, d, x, p)
+
+    def trainable_copy(self) -> nn.ModuleDict:
+        """The unknown parameters as they start, a module of its own."""
+        return nn.ModuleDict({name: copy.deepcopy(m) for name, m in self.trainable.items()})
+
+    def with_hard_initial(self) -> Statement:
+        """The same statement with its initial conditions hard."""
+        each = [
+            dataclasses.replace(c, hard=True) if isinstance(c, Initial) else c
+            for c in self.conditions
+        ]
+        return dataclasses.replace(self, conditions=each)
+
+    def wrap(self, network: nn.Module) -> StatedField:
+        """The network with the hard conditions built in, (n, coordinates) to (n, unknowns)."""
+        return StatedField(self, network)
 
 
 def state_problem(
@@ -90,35 +201,80 @@ def state_problem(
     """The statement of one instance of a problem.
 
     inputs: by name, one value for each of `problem.inputs`: a number for a scalar; for a field a
-    callable of the coordinates, a `Function`, or an array on `problem.grid(len(array))`. The
-    first field of a problem in time is its initial field. Raises InputError on what is missing,
-    of another kind or of another shape.
+    callable of the coordinates, a `Function`, or an array on `problem.grid(len(array))`.
+    boundary: values of every unknown on all ends, instead of what the problem says of them.
+    Raises InputError on what is missing, of another kind or shape, and for a problem that does not
+    say what holds at its ends.
     """
     grid = problem.grid(8)
     values = {v.name: _value(problem, v, inputs) for v in problem.inputs}
-    fields = [v.name for v in problem.inputs if v.kind == "field"]
-    initial, times = None, problem.times
-    extent, periodic = grid.extent, grid.wraps
-    if times is not None:
-        if not fields:
-            raise InputError(f"expected an initial field among the inputs of '{problem.name}'")
-        initial = values[fields.pop(0)]
-        extent = ((float(times[0]), float(times[-1])), *extent)
-        periodic = (False, *periodic)
+    initial = () if problem.times is None else initial_names(problem)
+    fields = [v.name for v in problem.inputs if v.kind == "field" and v.name not in initial]
 
     def parameters(x: Points) -> SimpleNamespace:
         here = {name: values[name](x) for name in fields}
         return problem.parameters({**values, **here}, ndim=1)
 
+    conditions: list[Condition] = [
+        Periodic(name, hard=True)
+        for name, wraps in zip(grid.names, grid.wraps, strict=True)
+        if wraps
+    ]
+    for name, output in zip(initial, problem.outputs, strict=False):
+        conditions.append(Initial(values[name], of=output.name))
+    if not all(grid.wraps):
+        conditions += _at_ends(problem, inputs, boundary)
+    times = problem.times
     return Statement(
         tuple(problem.coordinates),
-        extent,
+        Box(*zip(*grid.extent, strict=True)) if grid.ndim else None,
         problem.residual,
-        periodic,
+        conditions,
+        problem.unknowns,
+        None if times is None else (float(times[0]), float(times[-1])),
         parameters,
-        initial,
-        boundary,
     )
+
+
+def initial_names(problem: Problem) -> tuple[str, ...]:
+    """Names of the inputs that are the initial values of the outputs, in their order.
+
+    Raises InputError where the inputs are fewer or of another kind.
+    """
+    names = getattr(problem, "initial_names", None)
+    if names is None:  # not an EvolutionProblem: the first fields, one for each output
+        fields = tuple(v.name for v in problem.inputs if v.kind == "field")
+        names = fields[: len(problem.outputs)]
+    if len(names) != len(problem.outputs):
+        raise InputError(
+            f"expected an initial field for each output of '{problem.name}' among its inputs, got "
+            f"{names}"
+        )
+    return tuple(names)
+
+
+def _at_ends(
+    problem: Problem, inputs: Mapping[str, Any], boundary: Field | None
+) -> list[Condition]:
+    """The conditions on the sides of the problem's box."""
+    if boundary is not None:
+        return [Dirichlet("all", boundary, of=name) for name in problem.unknowns]
+    ends = problem.end_conditions(inputs)
+    if ends is None:
+        raise InputError(
+            f"expected a problem that says what holds at the ends of its axes, got "
+            f"'{problem.name}'; give `boundary`, values there"
+        )
+    names, sides = problem.grid(8).names, side_names(problem.grid(8).ndim)
+    found: dict[tuple[str, str, float], list[str]] = {}
+    for end in ends:
+        side = sides[2 * names.index(end.axis) + int(end.upper)]
+        found.setdefault((end.output, end.kind, end.value), []).append(side)
+    kinds = {"value": Dirichlet, "slope": Neumann}
+    return [
+        kinds[kind]("all" if len(where) == len(sides) else tuple(where), value, of=output)
+        for (output, kind, value), where in found.items()
+    ]
 
 
 def _value(problem: Problem, variable: Variable, inputs: Mapping[str, Any]) -> Any:

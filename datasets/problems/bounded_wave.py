@@ -16,7 +16,7 @@ from ...geometry.grid import Grid
 from ...geometry.interpolation import interpolate
 from ...geometry.norms import error
 from ..evolution import EvolutionProblem
-from ..problem import Arrays, Card, Draw, Fidelity, TruthCheck, Variable, check_range
+from ..problem import Arrays, Card, Draw, End, Fidelity, TruthCheck, Variable, check_range
 
 if TYPE_CHECKING:
     from ...geometry.calculus.base import Calculus
@@ -99,6 +99,11 @@ class BoundedWave(EvolutionProblem):
 
     def constants(self) -> dict[str, float]:
         return {"speed": self.speed}
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
+        ends = enumerate((float(inputs["left_end"]), float(inputs["right_end"])))
+        kinds = [(bool(upper), "slope" if end == FREE else "value") for upper, end in ends]
+        return tuple(End("x", upper, v.name, kind) for v in self.outputs for upper, kind in kinds)
 
     @property
     def card(self) -> Card:

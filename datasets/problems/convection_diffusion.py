@@ -14,7 +14,7 @@ import numpy as np
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..checks import dual_norm, equation_check, matrix_check
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable, check_range
+from ..problem import Arrays, Card, Draw, End, Fidelity, Problem, TruthCheck, Variable, check_range
 from ..random_fields import GaussianField, log_uniform
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ class ConvectionDiffusion(Problem):
     def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
         convection = d(p.psi, "y") * d(u, "x") - d(p.psi, "x") * d(u, "y")
         return convection - p.diffusivity * d.laplacian(u) - p.f
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
+        return self.all_ends("value")
 
     @property
     def card(self) -> Card:

@@ -16,6 +16,7 @@ from ..problem import (
     Arrays,
     Card,
     Draw,
+    End,
     Fidelity,
     Problem,
     TruthCheck,
@@ -89,6 +90,9 @@ class Darcy(Problem):
 
     def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
         return -d.diffusion(p.a, u) - p.f
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
+        return self.all_ends("value")
 
     @property
     def card(self) -> Card:

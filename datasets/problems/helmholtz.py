@@ -15,7 +15,7 @@ from ...geometry.calculus import functions as fn
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..checks import dual_norm, equation_check
-from ..problem import Arrays, Card, Draw, Fidelity, Problem, TruthCheck, Variable, check_range
+from ..problem import Arrays, Card, Draw, End, Fidelity, Problem, TruthCheck, Variable, check_range
 from ..random_fields import GaussianField
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ class Helmholtz(Problem):
 
     def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
         return -d.laplacian(u) - (p.omega / p.c) ** 2 * u - self.source(x["x"], x["y"], p.f)
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
+        return self.all_ends("value")
 
     @property
     def card(self) -> Card:

@@ -16,6 +16,7 @@ from ..problem import (
     Arrays,
     Card,
     Draw,
+    End,
     Fidelity,
     Problem,
     TruthCheck,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SQUARE = ((0.0, 1.0), (0.0, 1.0))
 CONDITIONS = ("dirichlet", "neumann")
 """Temperatures at the ends of x; no heat through the ends of y."""
+SIDES = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ class Thermal(Problem):
 
     def residual(self, u: Any, d: Calculus, x: Mapping[str, Any], p: SimpleNamespace) -> Any:
         return -d.diffusion(p.kappa, u)
+
+    def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
+        held = [End("x", name == "right", "T", "value", float(inputs[name])) for name in SIDES]
+        return (*held, End("y", False, "T", "slope"), End("y", True, "T", "slope"))
 
     @property
     def card(self) -> Card:

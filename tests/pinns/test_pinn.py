@@ -14,6 +14,8 @@ from sobolev.datasets.problems.burgers import Burgers
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
+from sobolev.geometry.shapes import Interval
+from sobolev.pinns.conditions import Dirichlet, Initial, Periodic
 from sobolev.pinns.config import PINNConfig
 from sobolev.pinns.optimisers import base
 from sobolev.pinns.optimisers.adam import Adam
@@ -31,15 +33,19 @@ SMALL = PINNConfig(
 )  # fmt: skip
 
 
+def starting(field):
+    return Periodic("x", hard=True), Initial(field)
+
+
 def heat(**changes):
     """u_t = u_xx / 10 on a periodic interval: u = exp(-t pi^2 / 10) sin(pi x)."""
     options = {
         "coordinates": ("t", "x"),
-        "extent": ((0.0, 1.0), (-1.0, 1.0)),
-        "periodic": (False, True),
+        "domain": Interval(-1.0, 1.0),
+        "times": (0.0, 1.0),
         "residual": lambda u, d, x, p: d(u, "t") - p.diffusivity * d(u, "xx"),
         "parameters": lambda x: SimpleNamespace(diffusivity=0.1),
-        "initial": lambda x: torch.sin(math.pi * x["x"]),
+        "conditions": starting(lambda x: torch.sin(math.pi * x["x"])),
     }
     return Statement(**{**options, **changes})
 
@@ -66,9 +72,9 @@ def test_boundary_values_of_a_steady_equation():
     # u'' = -pi^2 sin(pi x), u(0) = 0, u(1) = 1: u = sin(pi x) + x.
     statement = Statement(
         ("x",),
-        ((0.0, 1.0),),
+        Interval(0.0, 1.0),
         lambda u, d, x, p: d(u, "xx") + math.pi**2 * torch.sin(math.pi * x["x"]),
-        boundary=lambda x: x["x"],
+        [Dirichlet("all", lambda x: x["x"])],
     )
     config = PINNConfig(
         width=10, depth=2, points=64, boundary_points=2, adam_steps=100, adam_rate=1e-2,
@@ -84,8 +90,8 @@ def test_boundary_values_of_a_steady_equation():
 def test_an_equation_in_time_alone():
     # u' = -2 t u, u(0) = 3: u = 3 exp(-t^2). No space axis, no point without an initial value.
     statement = Statement(
-        ("t",), ((0.0, 1.0),), lambda u, d, x, p: d(u, "t") + 2.0 * x["t"] * u,
-        initial=lambda x: torch.full_like(x["t"], 3.0),
+        ("t",), None, lambda u, d, x, p: d(u, "t") + 2.0 * x["t"] * u,
+        [Initial(3.0)], times=(0.0, 1.0),
     )  # fmt: skip
     config = PINNConfig(
         width=10, depth=2, points=64, adam_steps=50, adam_rate=1e-2, lbfgs_iterations=300,
@@ -106,7 +112,8 @@ def test_a_problem_gives_its_axes_initial_field_and_parameters():
     assert statement.extent == ((0.0, 1.0), (-1.0, 1.0))
     assert statement.periodic == (False, True)
     x = {n: torch.rand(5, dtype=torch.float64) for n in ("t", "x")}
-    assert (statement.initial(x) + torch.sin(math.pi * x["x"])).abs().max() < 1e-14
+    (initial,) = (c for c in statement.conditions if isinstance(c, Initial))
+    assert (initial.value(x) + torch.sin(math.pi * x["x"])).abs().max() < 1e-14
     assert statement.parameters(x).viscosity == pytest.approx(0.1)
 
     given = [Function(inputs["u0"], grid), lambda x: -torch.sin(math.pi * x["x"])]
@@ -137,7 +144,7 @@ def test_pieces_of_ones_own():
         def __init__(self):
             self.seen = []
 
-        def draw(self, count, dimension, residual=None):
+        def draw(self, count, dimension, residual=None, inside=None):
             self.seen.append(residual is not None)
             return 0.25 + 0.5 * torch.rand(count, dimension, dtype=torch.float64)
 
@@ -159,8 +166,8 @@ def test_new_points_go_where_the_residual_is():
     drawn = []
 
     class Watched(ResidualAdaptive):
-        def draw(self, count, dimension, residual=None):
-            points = super().draw(count, dimension, residual)
+        def draw(self, count, dimension, residual=None, inside=None):
+            points = super().draw(count, dimension, residual, inside)
             drawn.append(points)
             return points
 
@@ -204,7 +211,7 @@ def test_files_and_history(tmp_path):
     assert np.array_equal(loaded.predict(grid), result.predict(grid))
     assert loaded.config == SMALL
     with pytest.raises(InputError, match="extent"):
-        load_result(tmp_path / "run", heat(extent=((0.0, 2.0), (-1.0, 1.0))))
+        load_result(tmp_path / "run", heat(times=(0.0, 2.0)))
 
 
 def test_says_when_the_loss_is_no_longer_finite():
@@ -237,7 +244,7 @@ def test_refuses_residuals(residual, words):
 
 
 class Nothing:
-    def draw(self, count, dimension, residual=None):
+    def draw(self, count, dimension, residual=None, inside=None):
         return torch.empty(0, dimension, dtype=torch.float64)
 
 
@@ -245,10 +252,10 @@ class Nothing:
     "call, words",
     [
         (lambda: train(heat(), config=SMALL, sampler=Nothing()), "empty set"),
-        (lambda: train(heat(initial=None), config=SMALL), "initial field"),
-        (lambda: train(heat(initial=lambda x: x["x"][:, None]), config=SMALL), "initial field"),
-        (lambda: train(heat(periodic=(False, False)), config=SMALL), r"boundary values on \['x'\]"),
-        (lambda: train(heat(periodic=(True, True)), config=SMALL), "open time axis"),
+        (
+            lambda: train(heat(conditions=starting(lambda x: x["x"][:, None])), config=SMALL),
+            "initial field",
+        ),
         (lambda: train(heat(), {"u0": 1}, SMALL), "beside a Statement"),
         (lambda: train(heat(), config=SMALL, resume=True), "output folder"),
         (lambda: train(Burgers(), {}, SMALL), "input 'u0'"),
@@ -277,7 +284,7 @@ def test_refuses_a_folder_in_use_and_another_run_in_it(tmp_path):
     other = dataclasses.replace(SMALL, width=9)
     with pytest.raises(InputError, match="options"):
         train(heat(), config=other, output=tmp_path / "run", resume=True)
-    changed = heat(initial=lambda x: torch.cos(math.pi * x["x"]))
+    changed = heat(conditions=starting(lambda x: torch.cos(math.pi * x["x"])))
     with pytest.raises(InputError, match="instance"):
         train(changed, config=SMALL, output=tmp_path / "run", resume=True)
     with pytest.raises(InputError, match="columns"):

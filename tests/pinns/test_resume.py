@@ -11,15 +11,18 @@ from safetensors.numpy import load_file
 PROGRAM = """
 import math, os, signal, sys
 import torch
+from sobolev.geometry.shapes import Interval
+from sobolev.pinns.conditions import Initial, Periodic
 from sobolev.pinns.config import PINNConfig
 from sobolev.pinns.pinn import train
 from sobolev.pinns.statement import Statement
 
 def run(folder, kill, resume, hard, sampler):
     statement = Statement(
-        ("t", "x"), ((0.0, 1.0), (-1.0, 1.0)),
+        ("t", "x"), Interval(-1.0, 1.0),
         lambda u, d, x, p: d(u, "t") + u * d(u, "x") - 0.05 * d(u, "xx"),
-        (False, True), initial=lambda x: -torch.sin(math.pi * x["x"]),
+        [Periodic("x", hard=True), Initial(lambda x: -torch.sin(math.pi * x["x"]))],
+        times=(0.0, 1.0),
     )
     config = PINNConfig(
         width=7, depth=2, points=50, chunk=16, initial_points=11, hard_initial=hard,
