@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,18 +26,22 @@ from .base import (
 
 TRIALS = 30  # dampings tried for one step
 STRIP = 256  # columns of J^T J that are summed at once
+PROBE = 0.1  # part of a step after which the bend of the rows is measured
+BEND = 0.75  # longest second-order part of a step, in units of half the first-order part
 
 
 class GaussNewton:
-    """min |r(x)|^2 by steps (J^T J + lam I) s = -J^T r, with lam after the gain ratio.
+    """min |r(x)|^2 by Levenberg-Marquardt steps with geodesic acceleration.
 
-    The ratio of what a step gained to what the linear model promised moves lam (Madsen, Nielsen &
-    Tingleff 2004, equation 2.21), so steps that gain as promised become Gauss-Newton's.
+    A step is s + a / 2 with (J^T J + lam I) s = -J^T r, and (J^T J + lam I) a = -J^T r'' with the
+    second derivative r'' of the rows along s (Transtrum & Sethna 2012): it follows the bend of a
+    narrow valley, where steps along s alone have to be short. lam falls to a third after a step
+    that goes down; where one does not, or where it bends too much, lam grows.
 
     max_iterations: accepted steps at most. damping: the first lam, in units of the largest
-    diagonal entry of J^T J. dense: up to as many parameters J^T J is formed from blocks of J and
-    factored; beyond, LSMR (Fong & Saunders 2011) solves with products J v and J^T w,
-    `inner` of them at most a step. gradient_tolerance: stop where max |2 J^T r| <= it.
+    diagonal entry of J^T J. dense: up to as many parameters J (rows, parameters) is kept, and
+    J^T J is factored; beyond, LSMR (Fong & Saunders 2011) solves with products J v and J^T w,
+    `inner` of them at most a solve. gradient_tolerance: stop where max |2 J^T r| <= it.
     reduction_tolerance: stop where |r|^2 falls by no more than that part of itself.
     """
 
@@ -59,52 +65,63 @@ class GaussNewton:
         self.loss: float | None = None
         self.stop_reason: str | None = None
         self._lam: float | None = None
-        self._growth = 2.0
 
     def step(self, x: Tensor, objective: Objective) -> Tensor:
         """One accepted step from x (n,), or x and a `stop_reason`."""
+        if self.stop_reason is None and self.iterations >= self.max_iterations:
+            self.stop_reason = ITERATIONS
         if self.stop_reason is not None:
             return x
-        if self.iterations >= self.max_iterations:
-            self.stop_reason = ITERATIONS
-            return x
-        r = objective.rows(x).double()
+        r = self._rows(x, objective)
         self.loss = float(torch.dot(r, r))
+        if not math.isfinite(self.loss):
+            self.stop_reason = NOT_FINITE
+            return x
         jacobian = objective.jacobian(x)
-        model = (_Dense if len(x) <= self.dense else _Free)(jacobian, r, self.inner)
+        model: _Model = (_Dense if len(x) <= self.dense else _Free)(jacobian, r, self.inner)
         if not finite(self.loss, model.gradient):
             self.stop_reason = NOT_FINITE
         elif float(model.gradient.abs().max()) <= 0.5 * self.gradient_tolerance:
             self.stop_reason = GRADIENT
         if self.stop_reason is not None:
             return x
-        return self._descend(x, self.loss, objective, model)
+        return self._descend(x, r, objective, model)
 
-    def _descend(
-        self, x: Tensor, before: float, objective: Objective, model: _Dense | _Free
-    ) -> Tensor:
+    def _descend(self, x: Tensor, r: Tensor, objective: Objective, model: _Model) -> Tensor:
         """Raise the damping until a step goes down."""
+        before, growth = float(torch.dot(r, r)), 2.0
         lam = self.damping * model.largest if self._lam is None else self._lam
         for _ in range(TRIALS):
-            s = model.solve(lam)
+            s = self._bent_step(x, r, lam, objective, model)
             if s is not None:
                 y = x + s.to(x.dtype)
-                after = self._measure(y, objective)
+                rows = self._rows(y, objective)
+                after = float(torch.dot(rows, rows))
                 if after < before:
-                    promised = lam * float(torch.dot(s, s)) - float(torch.dot(model.gradient, s))
-                    ratio = (before - after) / promised
-                    self._lam = lam * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-                    self._growth = 2.0
+                    self._lam = lam / 3.0
                     return self._accept(y, before, after)
-            lam *= self._growth
-            self._growth *= 2.0
-        self.stop_reason, self._growth = DAMPING, 2.0
+            lam *= growth
+            growth *= 2.0
+        self.stop_reason = DAMPING
         return x
 
-    def _measure(self, x: Tensor, objective: Objective) -> float:
+    def _bent_step(
+        self, x: Tensor, r: Tensor, lam: float, objective: Objective, model: _Model
+    ) -> Tensor | None:
+        """The step (n,), None where it bends too much or there is none."""
+        solve = model.solver(lam)
+        s = None if solve is None else solve(r)
+        if solve is None or s is None:
+            return None
+        ahead = self._rows(x + PROBE * s.to(x.dtype), objective)
+        bend = (2.0 / PROBE) * ((ahead - r) / PROBE - model.jacobian_times(s))
+        a = solve(bend)
+        length = float(s.norm())
+        return s + 0.5 * a if 2.0 * float(a.norm()) <= BEND * length else None
+
+    def _rows(self, x: Tensor, objective: Objective) -> Tensor:
         self.evaluations += 1
-        r = objective.rows(x).double()
-        return float(torch.dot(r, r))
+        return objective.rows(x).double()
 
     def _accept(self, x: Tensor, before: float, after: float) -> Tensor:
         self.loss = after
@@ -128,60 +145,76 @@ class GaussNewton:
             "loss": self.loss,
             "stop_reason": self.stop_reason,
             "lam": self._lam,
-            "growth": self._growth,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.iterations, self.evaluations = state["iterations"], state["evaluations"]
         self.loss, self.stop_reason = state["loss"], state["stop_reason"]
-        self._lam, self._growth = state["lam"], state["growth"]
+        self._lam = state["lam"]
+
+
+class _Model(Protocol):
+    """r + J s, and steps that make it small."""
+
+    gradient: Tensor
+    largest: float
+
+    def jacobian_times(self, s: Tensor) -> Tensor: ...
+
+    def solver(self, lam: float) -> Callable[[Tensor], Tensor] | None:
+        """Right sides w (m,) to -(J^T J + lam I)^-1 J^T w (n,); None where there is no inverse."""
+        ...
 
 
 class _Dense:
-    """J^T J (its lower half) and J^T r, from blocks of J."""
+    """J and the lower half of J^T J."""
 
     def __init__(self, jacobian: Jacobian, r: Tensor, inner: int) -> None:
-        n = jacobian.shape[1]
-        self.matrix = torch.zeros(n, n, dtype=torch.float64)
-        self.gradient, start = torch.zeros(n, dtype=torch.float64), 0
-        for block in jacobian.blocks():
-            block = block.double()
-            self.gradient += block.T @ r[start : start + len(block)]
-            start += len(block)
-            for left in range(0, n, STRIP):  # the lower half, strip by strip
-                part = block[:, left : left + STRIP]
-                self.matrix[left:, left : left + STRIP].addmm_(block[:, left:].T, part)
-        self.largest = float(self.matrix.diagonal().max())
+        self.matrix = torch.cat([block.double() for block in jacobian.blocks()])
+        n = self.matrix.shape[1]
+        self.normal = torch.zeros(n, n, dtype=torch.float64)
+        for left in range(0, n, STRIP):  # the lower half, strip by strip
+            strip = self.matrix[:, left : left + STRIP]
+            torch.mm(self.matrix[:, left:].T, strip, out=self.normal[left:, left : left + STRIP])
+        self.gradient = self.matrix.T @ r
+        self.largest = float(self.normal.diagonal().max())
 
-    def solve(self, lam: float) -> Tensor | None:
-        """The step (n,), None where rounding leaves the matrix indefinite."""
-        damped = self.matrix.clone()
+    def jacobian_times(self, s: Tensor) -> Tensor:
+        return self.matrix @ s
+
+    def solver(self, lam: float) -> Callable[[Tensor], Tensor] | None:
+        damped = self.normal.clone()
         damped.diagonal().add_(lam)
         factor, failed = torch.linalg.cholesky_ex(damped)
         if int(failed):
             return None
-        return -torch.cholesky_solve(self.gradient[:, None], factor)[:, 0]
+        return lambda w: -torch.cholesky_solve((self.matrix.T @ w)[:, None], factor)[:, 0]
 
 
 class _Free:
-    """The same steps from products with J and its transpose alone."""
+    """The same from products with J and its transpose alone."""
 
     def __init__(self, jacobian: Jacobian, r: Tensor, inner: int) -> None:
-        self.r, self.inner = r, inner
+        self.jacobian, self.inner = jacobian, inner
         self.gradient = jacobian.rmatvec(r).double()
         self.operator = LinearOperator(
             jacobian.shape,
-            matvec=lambda v: jacobian.matvec(torch.from_numpy(np.ravel(v))).double().numpy(),
+            matvec=lambda v: self.jacobian_times(torch.from_numpy(np.ravel(v))).numpy(),
             rmatvec=lambda w: jacobian.rmatvec(torch.from_numpy(np.ravel(w))).double().numpy(),
             dtype=np.float64,
         )
         # |J^T r|^2 / |r|^2 is a mean of the eigenvalues of J J^T, and cheap.
         self.largest = float(self.gradient.square().sum() / r.square().sum())
 
-    def solve(self, lam: float) -> Tensor:
-        """The step (n,) to a tenth of a per mille of the normal equations' residual."""
-        found = lsmr(
-            self.operator, -self.r.numpy(), damp=lam**0.5, atol=1e-4, btol=0.0, conlim=0.0,
-            maxiter=self.inner,
-        )  # fmt: skip
-        return torch.from_numpy(found[0])
+    def jacobian_times(self, s: Tensor) -> Tensor:
+        return self.jacobian.matvec(s).double()
+
+    def solver(self, lam: float) -> Callable[[Tensor], Tensor]:
+        def solve(w: Tensor) -> Tensor:
+            found = lsmr(
+                self.operator, -w.numpy(), damp=lam**0.5, atol=1e-6, btol=0.0, conlim=0.0,
+                maxiter=self.inner,
+            )  # fmt: skip
+            return torch.from_numpy(found[0])
+
+        return solve

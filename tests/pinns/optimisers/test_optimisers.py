@@ -90,11 +90,12 @@ def make(name, steps):
 
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 def test_goes_down_and_says_that_its_steps_are_used_up(name):
-    optimiser = make(name, 40)
+    steps = 3 if name == "gauss_newton" else 40  # which would end at a loss of zero
+    optimiser = make(name, steps)
     x = minimise(NETWORK, NETWORK_START, optimiser)
     assert NETWORK(x)[0] < 0.05 * NETWORK(NETWORK_START)[0]
     assert optimiser.stop_reason == base.ITERATIONS
-    assert optimiser.iterations == 40
+    assert optimiser.iterations == steps
 
 
 @pytest.mark.parametrize("stop", [1, 2, 13])
@@ -126,7 +127,7 @@ def test_rosenbrock_is_solved_to_rounding(name, size):
     optimiser = make(name, 300)
     x = minimise(Squares(rosenbrock), rosenbrock_start(size), optimiser)
     assert (x - 1.0).abs().max() < 1e-9
-    assert optimiser.stop_reason in (base.GRADIENT, base.REDUCTION)
+    assert optimiser.stop_reason in (base.GRADIENT, base.REDUCTION, base.DAMPING)
     assert optimiser.iterations < 40 * size**0.5
 
 
