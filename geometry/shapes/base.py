@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ..errors import InputError
 ALL = "all"
 ONLY = "boundary"
 PROBES = 2**14
+
+View = Literal["inside", "outside", "both"]
 
 
 class Measure(NamedTuple):
@@ -51,9 +53,13 @@ class Piece(ABC):
         """Points of the unit cube (n, d) to the piece, evenly; fewer may come back."""
 
     @abstractmethod
-    def distance(self, columns: Sequence[Any]) -> Any:
-        """A smooth function that is 0 on the piece, positive in the rest of the shape, and grows
-        there by 1 along the inward normal: a distance to first order."""
+    def distance(self, columns: Sequence[Any], view: View = "inside") -> Any:
+        """A smooth function that is 0 on the piece, and nowhere else where it is looked from, and
+        grows by 1 away from it: a distance to first order.
+
+        view: from inside the shape it is positive; from outside too; from both sides it may
+        change its sign on the piece.
+        """
 
 
 class Shape(ABC):
@@ -159,14 +165,7 @@ class Shape(ABC):
         Each piece gets a share of the points by its measure, but at least one: runs of the
         sequence, so that each stays even. Fewer may come back.
         """
-        names = self.select(where)
-        measures = [self.pieces[name].measure.value for name in names]
-        parts, start = [], 0
-        for name, count in zip(names, shares(len(unit), measures), strict=True):
-            parts.append(self.pieces[name].place(unit[start : start + count]))
-            start += count
-        xp = namespace(unit)
-        return Placed(*(xp.concat(each) for each in zip(*parts, strict=True)))
+        return placed_on([self.pieces[name] for name in self.select(where)], unit)
 
     def distance(self, points: Array, where: str | Sequence[str] = ALL) -> Array:
         """Smooth distance (n,) to some pieces: 0 there, positive inside, slope 1 along the normal.
@@ -175,10 +174,7 @@ class Shape(ABC):
         (Sukumar & Srivastava 2022, R-equivalence of order 1). torch differentiates it.
         """
         columns = [points[:, i] for i in range(self.ndim)]
-        first, *rest = [self.pieces[name].distance(columns) for name in self.select(where)]
-        for other in rest:
-            first = first * other / (first + other + tiny(first))
-        return first
+        return joined([self.pieces[name].distance(columns) for name in self.select(where)])
 
     def renamed(self, names: Mapping[str, str]) -> Shape:
         """The same shape with other names of some pieces: {old: new}.
@@ -188,6 +184,32 @@ class Shape(ABC):
         self.select(tuple(names))
         new = [names.get(name, name) for name in self.names]
         return self.with_pieces(dict(zip(new, self.pieces.values(), strict=True)), new)
+
+    def cut(self, name: str, piece: str, where: Callable[..., Any]) -> Shape:
+        """The same shape with the piece `name` cut out of `piece`, which keeps the rest.
+
+        where: the coordinates, one argument each, to bools, or to numbers that are positive on
+        the new piece; numbers of slope about 1, such as y - 0.5, serve conditions that hold
+        exactly too. Raises InputError for names as `renamed` and where it cuts off nothing.
+        """
+        from .cut import cut
+
+        return cut(self, name, piece, where)
+
+    def __or__(self, other: Shape) -> Shape:
+        from .combined import Union
+
+        return Union(self, other)
+
+    def __and__(self, other: Shape) -> Shape:
+        from .combined import Intersection
+
+        return Intersection(self, other)
+
+    def __sub__(self, other: Shape) -> Shape:
+        from .combined import Difference
+
+        return Difference(self, other)
 
     def with_pieces(self, pieces: Mapping[str, Piece], names: Sequence[str]) -> Shape:
         """A copy with another division of the boundary, of which `names` are all."""
@@ -213,6 +235,26 @@ class Shape(ABC):
         box = math.prod(high - low for low, high in self.bounds)
         inside = self.contains(in_box(self.bounds, even_points(PROBES, self.ndim)))
         return share_of(box, inside)
+
+
+def placed_on(pieces: Sequence[Piece], unit: Array) -> Placed:
+    """Points of the unit cube (n, d) to points on several pieces, a run of them to each."""
+    parts, start = [], 0
+    for piece, count in zip(
+        pieces, shares(len(unit), [p.measure.value for p in pieces]), strict=True
+    ):
+        parts.append(piece.place(unit[start : start + count]))
+        start += count
+    xp = namespace(unit)
+    return Placed(*(xp.concat(each) for each in zip(*parts, strict=True)))
+
+
+def joined(distances: Sequence[Any]) -> Any:
+    """1 / sum(1 / phi_i): zero where one is, with its slope."""
+    first, *rest = distances
+    for other in rest:
+        first = first * other / (first + other + tiny(first))
+    return first
 
 
 def shares(count: int, measures: Sequence[float]) -> list[int]:
@@ -250,6 +292,13 @@ def in_box(bounds: Sequence[tuple[float, float]], unit: Array) -> Array:
         gap = margin * max(abs(low), abs(high), high - low)
         columns.append(xp.clip(low + unit[:, i] * (high - low), low + gap, high - gap))
     return xp.stack(columns, axis=1)
+
+
+def inner_unit(unit: Array) -> Array:
+    """The same points, none of them on a face of the cube."""
+    xp = namespace(unit)
+    eps = float(xp.finfo(unit.dtype).eps)
+    return xp.clip(unit, eps, 1 - eps)
 
 
 def tiny(like: Any) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..arrays import Array, namespace
 from ..errors import InputError
-from .base import Measure, Piece, Placed, Shape, in_box
-from .smooth import both
+from .base import Measure, Piece, Placed, Shape, View, in_box
+from .smooth import both, trimmed
 
 
 class Face(Piece):
@@ -32,9 +32,17 @@ class Face(Piece):
         normals[:, self.axis] = 1.0 if self.upper else -1.0
         return Placed(points, normals)
 
-    def distance(self, columns: Sequence[Any]) -> Any:
+    def distance(self, columns: Sequence[Any], view: View = "inside") -> Any:
+        """Of the whole plane from inside, where the box meets it nowhere else."""
         inward = columns[self.axis] - self.end
-        return -inward if self.upper else inward
+        if self.upper:
+            inward = -inward
+        others = [axis for axis in range(len(self.bounds)) if axis != self.axis]
+        if view == "inside":
+            return inward
+        if not others:
+            return -inward if view == "outside" else inward
+        return trimmed(inward, between([(columns[i], *self.bounds[i]) for i in others]))
 
 
 class Box(Shape):
@@ -88,10 +96,7 @@ class Box(Shape):
         return xp.clip(nearest, None, 0.0) + xp.linalg.vector_norm(beyond, axis=1)
 
     def level(self, columns: Sequence[Any]) -> Any:
-        first, *rest = [(columns[i] - a) * (b - columns[i]) / (b - a) for i, (a, b) in self._axes]
-        for other in rest:
-            first = both(first, other)
-        return first
+        return between([(columns[i], a, b) for i, (a, b) in self._axes])
 
     @property
     def _axes(self) -> list[tuple[int, tuple[float, float]]]:
@@ -114,6 +119,14 @@ class Interval(Box):
 
     def __repr__(self) -> str:
         return f"Interval{self.bounds[0]}"
+
+
+def between(ranges: Sequence[tuple[Any, float, float]]) -> Any:
+    """Positive where each value lies between its (low, high), to first order a distance."""
+    first, *rest = [(x - low) * (high - x) / (high - low) for x, low, high in ranges]
+    for other in rest:
+        first = both(first, other)
+    return first
 
 
 def side_names(dimension: int) -> tuple[str, ...]:
