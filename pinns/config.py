@@ -7,10 +7,16 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
+
 from ..geometry.errors import InputError
+from .derivatives.readings import READINGS
 from .networks import ACTIVATIONS, NETWORKS
+from .optimisers import FIRST_ORDER, SECOND_ORDER
 from .samplers import SAMPLERS
 from .weights import WEIGHTINGS
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,11 @@ class PINNConfig:
     points, initial_points, boundary_points: how many of each kind the loss looks at.
     sampler, weighting: names in `samplers.SAMPLERS` and `weights.WEIGHTINGS`.
     refresh_every: steps between new points and weights, 0 for never.
-    adam_steps, adam_rate, adam_decay: the rate falls from `adam_rate` to `adam_rate * adam_decay`.
-    lbfgs_iterations, lbfgs_memory: after Adam.
+    first, first_steps, rate, decay: a name in `optimisers.FIRST_ORDER`, whose rate falls from
+    `rate` to `rate * decay`. second, second_steps: the optimiser after it, a name in
+    `optimisers.SECOND_ORDER`; memory: pairs that L-BFGS keeps.
+    derivatives: how they are made, a name of `derivatives.readings`. precision: of parameters and
+    points.
     seed: of the weights and the points. chunk: points differentiated at once. threads: chunks at
     a time; the result has the same bits whatever their number.
     log_every, checkpoint_every: steps between rows of the history and between checkpoints.
@@ -46,11 +55,15 @@ class PINNConfig:
     sampler: Literal["uniform", "sobol", "adaptive"] = "adaptive"
     weighting: Literal["fixed", "gradient_norm"] = "gradient_norm"
     refresh_every: int = 500
-    adam_steps: int = 2000
-    adam_rate: float = 2e-3
-    adam_decay: float = 0.1
-    lbfgs_iterations: int = 3000
-    lbfgs_memory: int = 50
+    first: Literal["adam", "multi_adam", "soap"] = "adam"
+    first_steps: int = 2000
+    rate: float = 2e-3
+    decay: float = 0.1
+    second: Literal["lbfgs", "ssbfgs", "ssbroyden", "gauss_newton"] = "lbfgs"
+    second_steps: int = 3000
+    memory: int = 50
+    derivatives: Literal["nested", "taylor"] = "taylor"
+    precision: Literal["float32", "float64"] = "float64"
     seed: int = 0
     threads: int = 2
     chunk: int = 2048
@@ -60,25 +73,25 @@ class PINNConfig:
     def __post_init__(self) -> None:
         positive = [
             "width", "depth", "harmonics", "points", "initial_points", "boundary_points",
-            "lbfgs_memory", "threads", "chunk", "log_every", "checkpoint_every",
+            "memory", "threads", "chunk", "log_every", "checkpoint_every",
         ]  # fmt: skip
-        natural = ["refresh_every", "adam_steps", "lbfgs_iterations", "seed"]
+        natural = ["refresh_every", "first_steps", "second_steps", "seed"]
         for names, least in ((positive, 1), (natural, 0)):
             for name in names:
                 value = getattr(self, name)
                 if not isinstance(value, int) or isinstance(value, bool) or value < least:
                     raise InputError(f"expected {name} to be an integer >= {least}, got {value!r}")
-        if not 0.0 < self.adam_rate < math.inf or not 0.0 < self.adam_decay <= 1.0:
+        if not 0.0 < self.rate < math.inf or not 0.0 < self.decay <= 1.0:
             raise InputError(
-                f"expected adam_rate > 0 and 0 < adam_decay <= 1, got {self.adam_rate} and "
-                f"{self.adam_decay}"
+                f"expected rate > 0 and 0 < decay <= 1, got {self.rate} and {self.decay}"
             )
         if not 0.0 < self.fourier_scale < math.inf:
             raise InputError(f"expected fourier_scale > 0, got {self.fourier_scale}")
         tables: dict[str, dict[str, Any]]
         tables = {
             "network": NETWORKS, "activation": ACTIVATIONS, "sampler": SAMPLERS,
-            "weighting": WEIGHTINGS,
+            "weighting": WEIGHTINGS, "first": FIRST_ORDER, "second": SECOND_ORDER,
+            "derivatives": READINGS, "precision": PRECISIONS,
         }  # fmt: skip
         for name, table in tables.items():
             if getattr(self, name) not in table:
@@ -100,13 +113,13 @@ class PINNConfig:
 
 
 DEMO = PINNConfig(
-    width=20, depth=3, points=2048, chunk=1024, refresh_every=300, adam_steps=300, adam_rate=5e-3,
-    lbfgs_iterations=900,
+    width=20, depth=3, points=2048, chunk=1024, refresh_every=300, first_steps=300, rate=5e-3,
+    second_steps=900,
 )  # fmt: skip
 """Below 1e-2 for smooth and rough initial fields with mild fronts, in 20 s on two cores."""
 
 ACCURATE = PINNConfig(
     width=24, depth=4, harmonics=2, hard_initial=True, points=6144, chunk=1536, refresh_every=500,
-    adam_steps=500, adam_rate=5e-3, lbfgs_iterations=5000, lbfgs_memory=100,
+    first_steps=500, rate=5e-3, second_steps=5000, memory=100,
 )  # fmt: skip
 """Below 1e-3 for a smooth initial field that grows a steep front, in some minutes on two cores."""

@@ -1,7 +1,8 @@
-"""The loss of a PINN as a function of one flat parameter vector."""
+"""The loss of a PINN as a function of one flat parameter vector, and the rows it is made of."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,30 +11,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..geometry.calculus.autograd import AutogradCalculus
 from ..geometry.errors import InputError
 from .conditions import Condition, Periodic
 from .constraints import StatedField
-from .fields import Points
+from .derivatives.readings import Derivatives, make_derivatives
+from .jacobian import Recording, RowsJacobian
 from .statement import Statement
 from .weights import Weighting
+
+Function = Callable[[Any, Any, Any], Any]
+"""`function(u, d, x)`, a residual or a condition's misfit."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some points (n, coordinates) of a term, and what should vanish there.
+
+    read: the field to that function. pairs: whether it compares points that follow one another.
+    """
+
+    points: Tensor
+    read: Callable[[StatedField], Function]
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
 class Term:
-    """Mean square of `misfit(points)` over points (n, columns), coordinates first."""
+    """Mean square of misfits at `count` points, in parts that are differentiated at once."""
 
     name: str
-    points: Tensor
-    misfit: Callable[[Tensor], Tensor]
+    count: int
+    parts: tuple[Part, ...]
 
 
 class Objective:
     """sum_i w_i mean(r_i^2) over its terms, with its gradient.
 
-    field: the module that maps points (n, coordinates) to (n, unknowns). chunk: points that are
-    differentiated at once. threads: chunks at a time; their parts are added in the order of the
-    points, so the bits are the same whatever the number of threads.
+    field: the module that maps points (n, coordinates) to (n, unknowns), in the precision of its
+    parameters. chunk: points that are differentiated at once. threads: chunks at a time; their
+    parts are added in the order of the points, so the bits are the same whatever the number of
+    threads. reading: how derivatives are made, a name of `derivatives.readings`.
     """
 
     def __init__(
@@ -43,57 +60,93 @@ class Objective:
         weighting: Weighting,
         chunk: int,
         threads: int = 1,
+        reading: str = "nested",
     ) -> None:
         self.pool = ThreadPoolExecutor(threads)
-        self.statement, self.field, self.weighting, self.chunk = statement, field, weighting, chunk
+        self.statement, self.field, self.weighting = statement, field, weighting
+        self.chunk = max(2, chunk - chunk % 2)  # some conditions have rows in pairs
         self.parameters = list(field.parameters())
+        self.dtype = self.parameters[0].dtype
+        self.derivatives = self.differentiate(field, reading)
+        self.nested = self.differentiate(field, "nested")
+        self.equation = field.equation  # one object, by which a reading knows it again
         self.terms: dict[str, Term] = {}
         self.losses: dict[str, float] = {}
+        self._recording: Recording | None = None
 
-    def put(self, term: Term) -> None:
-        """Add the term or replace the one of its name. Raises InputError if it has no points."""
-        if not len(term.points):
-            raise InputError(f"expected points for the {term.name} term, got an empty set")
-        self.terms[term.name] = term
+    def differentiate(self, field: Any, reading: str) -> Derivatives:
+        """The derivatives of a field of the statement's unknowns."""
+        return make_derivatives(reading, field, self.statement.coordinates, self.statement.unknowns)
+
+    # --- terms ------------------------------------------------------------------------------
+
+    def put_equation(self, points: Tensor) -> None:
+        """Ask for the equation at points (n, coordinates)."""
+
+        def read(field: StatedField) -> Function:
+            return self.equation if field is self.field else field.equation
+
+        self._put("equation", points, lambda rows: Part(rows, read))
 
     def put_condition(self, condition: Condition, rows: Tensor) -> None:
-        """The term of a condition on its rows."""
-        self.put(Term(condition.name, rows, lambda part: self.misfit(condition, part)))
+        """Ask for a condition on its rows (n, columns), of which the coordinates come first."""
+        coordinates = len(self.statement.coordinates)
 
-    def read(self, points: Tensor, function: Callable[[Any, Any, Points], Any]) -> Any:
-        """`function(u, d, x)` at points (n, coordinates)."""
-        columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
-        x = dict(zip(self.statement.coordinates, columns, strict=True))
-        u = self.statement.split(self.field(torch.stack(columns, dim=1)))
-        return function(u, AutogradCalculus(x), x)
+        def part(rows: Tensor) -> Part:
+            def misfit(u: Any, d: Any, x: Any) -> Any:
+                return condition.misfit(u, d, x, rows)
 
-    def misfit(self, condition: Condition, rows: Tensor) -> Tensor:
-        """The condition's misfits on rows (n, columns), (n, misfits)."""
-        points = rows[:, : len(self.statement.coordinates)]
-        found = self.read(points, lambda u, d, x: condition.misfit(u, d, x, rows))
-        return torch.stack(found if isinstance(found, tuple) else (found,), dim=1)
+            pairs = isinstance(condition, Periodic)
+            return Part(rows[:, :coordinates], lambda field: misfit, pairs)
 
-    def residual(self, points: Tensor) -> Tensor:
-        """The equation's residuals (n, equations) at points (n, coordinates).
+        self._put(condition.name, rows, part)
 
-        Raises InputError where their shape is not the unknown's.
+    def _put(self, name: str, rows: Tensor, part: Callable[[Tensor], Part]) -> None:
+        """Add the term or replace the one of its name. Raises InputError if it has no points."""
+        if not len(rows):
+            raise InputError(f"expected points for the {name} term, got an empty set")
+        parts = tuple(part(some) for some in rows.to(self.dtype).split(self.chunk))
+        self.terms[name] = Term(name, len(rows), parts)
+
+    # --- misfits ----------------------------------------------------------------------------
+
+    def misfits(
+        self, part: Part, derivatives: Derivatives | None = None, field: Any = None
+    ) -> Tensor:
+        """(n, misfits) at the points of a part.
+
+        Raises InputError where a residual has another shape than one value a point.
         """
-        found = self.read(points, self.field.equation)
+        function = part.read(self.field if field is None else field)
+        # Taylor series belong to one point each.
+        derivatives = self.nested if part.pairs else derivatives or self.derivatives
+        found = derivatives(part.points, function)
         each = found if isinstance(found, tuple) else (found,)
         for r in each:
             # (n, 1) against (n,) would broadcast to (n, n) without a word.
-            if not isinstance(r, Tensor) or r.shape != points.shape[:1]:
+            if not isinstance(r, Tensor) or r.shape != part.points.shape[:1]:
                 got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
                 raise InputError(
-                    f"expected a residual of the unknown's shape {tuple(points.shape[:1])}, got "
-                    f"{got}; return one value a point"
+                    f"expected a residual of the unknown's shape {tuple(part.points.shape[:1])}, "
+                    f"got {got}; return one value a point"
                 )
         return torch.stack(each, dim=1)
 
     def magnitude(self, points: Tensor) -> Tensor:
-        """|residual| (n,) without a graph, chunk by chunk; its length where there are several."""
-        parts = self.pool.map(self.residual, points.split(self.chunk))
-        return torch.cat([r.detach().square().sum(dim=1).sqrt() for r in parts])
+        """|residual| (n,) of the equation, without a graph; its length where there are several."""
+        parts = [
+            Part(some, lambda _: self.equation) for some in points.to(self.dtype).split(self.chunk)
+        ]
+        return torch.cat([r.square().sum(dim=1).sqrt() for r in self._values(parts)])
+
+    def _values(self, parts: list[Part] | tuple[Part, ...]) -> list[Tensor]:
+        """Misfits of parts without a graph."""
+
+        def value(part: Part) -> Tensor:
+            with torch.no_grad():
+                return self.misfits(part).detach()
+
+        return list(self.pool.map(value, parts))
 
     def check(self, points: Tensor) -> None:
         """Raise InputError where the residual is not finite on the first points."""
@@ -106,43 +159,80 @@ class Objective:
                 "check the equation and its inputs there"
             )
 
+    # --- the loss ---------------------------------------------------------------------------
+
+    def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
+        """Loss and gradient (parameters,) at a parameter vector; `losses` keeps the terms."""
+        parts = self.split(vector)
+        total = torch.zeros_like(vector)
+        for _, gradient in parts.values():
+            total += gradient
+        return sum(loss for loss, _ in parts.values()), total
+
+    def split(self, vector: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """Loss and gradient term by term, times their weights: they add up to the whole."""
+        self.load(vector)
+        parts = {}
+        for name in self.terms:
+            loss, gradient = self.term(name)
+            weight, self.losses[name] = self.weighting.current(name), loss
+            parts[name] = (weight * loss, gradient.mul_(weight))
+        return parts
+
     def term(self, name: str) -> tuple[float, Tensor]:
         """Mean square of one term, without its weight, and its gradient (parameters,)."""
         term = self.terms[name]
-        size = max(2, self.chunk - self.chunk % 2)  # some conditions have rows in pairs
-        parts = list(self.pool.map(lambda p: self._part(term, p), term.points.split(size)))
-        gradient = torch.zeros(self.size, dtype=torch.float64)
+        parts = list(self.pool.map(lambda part: self._part(term, part), term.parts))
+        gradient = torch.zeros(self.size, dtype=self.dtype)
         for _, slope in parts:
             gradient += slope
         return sum(loss for loss, _ in parts), gradient
 
-    def _part(self, term: Term, points: Tensor) -> tuple[float, Tensor]:
+    def _part(self, term: Term, part: Part) -> tuple[float, Tensor]:
         """What some of the points add to a term."""
-        loss = term.misfit(points).square().sum() / len(term.points)
+        loss = self.misfits(part).square().sum() / term.count
         slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         each = zip(slopes, self.parameters, strict=True)
         flat = [(torch.zeros_like(p) if slope is None else slope).reshape(-1) for slope, p in each]
         return loss.item(), torch.cat(flat)
 
-    @property
-    def size(self) -> int:
-        return sum(parameter.numel() for parameter in self.parameters)
-
     def gradients(self) -> dict[str, Tensor]:
         """Each term's own gradient, without its weight."""
         return {name: self.term(name)[1] for name in self.terms}
 
-    def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
-        """Loss and gradient (parameters,) at a parameter vector; `losses` keeps the terms."""
+    # --- rows -------------------------------------------------------------------------------
+
+    def rows(self, vector: Tensor) -> Tensor:
+        """r (m,) with the loss |r|^2, term by term and point by point; `losses` keeps the terms."""
         self.load(vector)
-        total, gradient = 0.0, torch.zeros_like(vector)
-        for name in self.terms:
-            loss, slope = self.term(name)
-            weight = self.weighting.current(name)
-            self.losses[name] = loss
-            total += weight * loss
-            gradient.add_(slope, alpha=weight)
-        return total, gradient
+        found = []
+        for name, term in self.terms.items():
+            values = torch.cat(self._values(term.parts)).reshape(-1)
+            self.losses[name] = float(values.double().square().sum()) / term.count
+            found.append(self.scale(term) * values)
+        return torch.cat(found)
+
+    def scale(self, term: Term) -> float:
+        """What a misfit of the term is multiplied with to be a row."""
+        return math.sqrt(self.weighting.current(term.name) / term.count)
+
+    def jacobian(self, vector: Tensor) -> RowsJacobian:
+        """d rows / d vector, made when it is asked for."""
+        self.load(vector)
+        if self._recording is None:
+            self._recording = Recording(self)
+        return RowsJacobian(self, self._recording)
+
+    # --- parameters -------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters, in the order of the vector."""
+        return [tuple(parameter.shape) for parameter in self.parameters]
 
     def load(self, vector: Tensor) -> None:
         """Put a parameter vector into the network."""

@@ -14,9 +14,8 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from .config import PINNConfig
 from .fields import Field
-from .optimisers.adam import Adam
+from .optimisers import FIRST_ORDER, SECOND_ORDER
 from .optimisers.base import Optimiser
-from .optimisers.lbfgs import LBFGS
 from .result import PINNResult
 from .run import Progress, Run
 from .samplers import SAMPLERS, Sampler
@@ -38,7 +37,7 @@ def train(
     weighting: Weighting | None = None,
     optimisers: Sequence[Optimiser] | None = None,
 ) -> PINNResult:
-    """Train one PINN on one instance, in float64.
+    """Train one PINN on one instance.
 
     problem: a `Problem` with `inputs` of one sample (see `state_problem`), or a `Statement`.
     output: a new folder for checkpoint, weights, config and history; resume: go on from the
@@ -61,10 +60,7 @@ def train(
         statement = problem
     else:
         statement = state_problem(problem, inputs or {}, boundary)
-    optimisers = optimisers or (
-        Adam(config.adam_steps, config.adam_rate, config.adam_decay),
-        LBFGS(config.lbfgs_iterations, config.lbfgs_memory),
-    )
+    optimisers = optimisers or make_optimisers(config)
     sampler = sampler or SAMPLERS[config.sampler](config.seed)
     weighting = weighting or WEIGHTINGS[config.weighting]()
     folder = None if output is None else _folder(Path(output), resume)
@@ -78,6 +74,15 @@ def train(
     if folder is not None:
         result.save(folder)
     return result
+
+
+def make_optimisers(config: PINNConfig) -> tuple[Optimiser, Optimiser]:
+    """The two that the config names, in their order."""
+    options = {"memory": config.memory} if config.second == "lbfgs" else {}
+    return (
+        FIRST_ORDER[config.first](config.first_steps, config.rate, config.decay),
+        SECOND_ORDER[config.second](config.second_steps, **options),
+    )
 
 
 def _folder(folder: Path, resume: bool) -> Path:

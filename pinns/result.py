@@ -20,7 +20,7 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
-from .config import PINNConfig
+from .config import PRECISIONS, PINNConfig
 from .constraints import StatedField
 from .networks import Coordinates, make_network
 from .statement import Statement
@@ -37,8 +37,10 @@ def build_field(statement: Statement, config: PINNConfig) -> StatedField:
     Raises InputError where a hard initial field has no derivatives.
     """
     coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
-    outputs = len(statement.unknowns)
-    return statement.wrap(make_network(config.network, coordinates, outputs, config, config.seed))
+    outputs, dtype = len(statement.unknowns), PRECISIONS[config.precision]
+    return statement.wrap(
+        make_network(config.network, coordinates, outputs, config, config.seed, dtype)
+    )
 
 
 def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
@@ -52,6 +54,7 @@ def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 1
             "name its axes after the coordinates"
         )
     points = torch.from_numpy(grid.coordinates().reshape(grid.ndim, -1).T.copy())
+    points = points.to(next(field.parameters()).dtype)
     with torch.no_grad():
         values = torch.cat([field(part) for part in points.split(chunk)])
     one = len(statement.unknowns) == 1

@@ -15,7 +15,7 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..operators.checkpoint import load_state, save_state
 from .config import PINNConfig
-from .objective import Objective, Term, add_conditions
+from .objective import Objective, add_conditions
 from .optimisers.base import FINAL, NOT_FINITE, Optimiser
 from .result import (
     CHECKPOINT,
@@ -51,7 +51,9 @@ class Run:
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
         self.field = build_field(statement, config)
-        self.objective = Objective(statement, self.field, weighting, config.chunk, config.threads)
+        self.objective = Objective(
+            statement, self.field, weighting, config.chunk, config.threads, config.derivatives
+        )
         conditions = Sobol(config.seed + 1)
         add_conditions(
             self.objective,
@@ -93,9 +95,8 @@ class Run:
 
     def place(self, unit: Tensor) -> None:
         """Ask for the equation at these points of the unit cube."""
-        term = Term("equation", self.statement.interior(unit), self.objective.residual)
-        self.unit = unit
-        self.objective.put(term)
+        self.unit, self.points = unit, self.statement.interior(unit)
+        self.objective.put_equation(self.points)
 
     def refresh(self) -> None:
         """New points and weights; the optimiser hears of it."""
@@ -119,7 +120,7 @@ class Run:
             return
         dimension, inside = len(self.statement.coordinates), self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, None, inside))
-        self.objective.check(self.objective.terms["equation"].points)
+        self.objective.check(self.points)
         self.checkpoint()
 
     def run(self) -> None:

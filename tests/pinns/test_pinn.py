@@ -27,8 +27,8 @@ from sobolev.pinns.statement import Statement, state_problem
 from sobolev.pinns.weights import WEIGHTINGS, Fixed
 
 SMALL = PINNConfig(
-    width=8, depth=2, points=64, initial_points=16, boundary_points=16, adam_steps=20,
-    hard_initial=True, weighting="fixed", lbfgs_iterations=20, refresh_every=10,
+    width=8, depth=2, points=64, initial_points=16, boundary_points=16, first_steps=20,
+    hard_initial=True, weighting="fixed", second_steps=20, refresh_every=10,
     log_every=10, checkpoint_every=10,
 )  # fmt: skip
 
@@ -59,8 +59,8 @@ def heat_truth(shape=(21, 32)):
 @pytest.mark.parametrize("hard", [True, False])
 def test_heat_equation_against_its_closed_form(hard):
     config = PINNConfig(
-        width=12, depth=2, points=256, initial_points=64, adam_steps=200, adam_rate=5e-3,
-        lbfgs_iterations=400 if hard else 900, refresh_every=200, hard_initial=hard,
+        width=12, depth=2, points=256, initial_points=64, first_steps=200, rate=5e-3,
+        second_steps=400 if hard else 900, refresh_every=200, hard_initial=hard,
     )  # fmt: skip
     result = train(heat(), config=config, reference=heat_truth())
     assert result.error(heat_truth((11, 40))) < 1e-4
@@ -77,8 +77,8 @@ def test_boundary_values_of_a_steady_equation():
         [Dirichlet("all", lambda x: x["x"])],
     )
     config = PINNConfig(
-        width=10, depth=2, points=64, boundary_points=2, adam_steps=100, adam_rate=1e-2,
-        lbfgs_iterations=400, refresh_every=0,
+        width=10, depth=2, points=64, boundary_points=2, first_steps=100, rate=1e-2,
+        second_steps=400, refresh_every=0,
     )  # fmt: skip
     result = train(statement, config=config)
     grid = Grid(((0.0, 1.0),), (33,))
@@ -94,7 +94,7 @@ def test_an_equation_in_time_alone():
         [Initial(3.0)], times=(0.0, 1.0),
     )  # fmt: skip
     config = PINNConfig(
-        width=10, depth=2, points=64, adam_steps=50, adam_rate=1e-2, lbfgs_iterations=300,
+        width=10, depth=2, points=64, first_steps=50, rate=1e-2, second_steps=300,
         refresh_every=0, hard_initial=True,
     )  # fmt: skip
     result = train(statement, config=config)
@@ -266,7 +266,7 @@ class Nothing:
         (lambda: train(Burgers(), {"u0": np.zeros((2, 8)), "viscosity": 1.0}, SMALL), "one sample"),
         (lambda: PINNConfig(points=0), "points"),
         (lambda: PINNConfig(width=True), "width"),
-        (lambda: PINNConfig(adam_rate=math.nan), "adam_rate"),
+        (lambda: PINNConfig(rate=math.nan), "rate"),
         (lambda: PINNConfig(sampler="grid"), "sampler"),
         (lambda: PINNConfig.from_dict({"depht": 3}), "depht"),
     ],

@@ -26,8 +26,8 @@ def run(folder, kill, resume, hard, sampler):
     )
     config = PINNConfig(
         width=7, depth=2, points=50, chunk=16, initial_points=11, hard_initial=hard,
-        sampler=sampler, weighting="gradient_norm", refresh_every=9, adam_steps=25,
-        lbfgs_iterations=40, lbfgs_memory=6, checkpoint_every=10, log_every=7,
+        sampler=sampler, weighting="gradient_norm", refresh_every=9, first_steps=25,
+        second_steps=40, memory=6, checkpoint_every=10, log_every=7,
     )
 
     def progress(step, total, text):

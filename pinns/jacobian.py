@@ -1,0 +1,249 @@
+"""d rows / d parameters: row by row from one backward pass, or as products.
+
+A row depends on one point, and the parameters of a network enter through linear layers. Then the
+derivatives of all rows come from one backward pass of their sum: where a layer met x at a point and
+hears g there, that point's part of the weight's gradient is g x^T, before the sum over the points
+that would make an ordinary gradient of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .objective import Objective, Part
+
+ATTRIBUTES = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device")}
+
+
+class NotLinear(Exception):
+    """A parameter is used in another way than as a linear layer's."""
+
+
+class Recorded(Tensor):
+    """A parameter that lets linear layers note their use of it, and nothing else use it."""
+
+    recorder: Recorder
+    place: int
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is nn.functional.linear:
+            return linear(*args, **(kwargs or {}))
+        if func in ATTRIBUTES:
+            return super().__torch_function__(func, types, args, kwargs or {})
+        raise NotLinear(getattr(func, "__name__", str(func)))
+
+
+def linear(x: Tensor, weight: Any, bias: Any = None) -> Tensor:
+    """x W^T + b with the recorder of the weight listening."""
+    if not isinstance(weight, Recorded) or not (bias is None or isinstance(bias, Recorded)):
+        raise NotLinear("linear")
+    recorder = weight.recorder
+    if x.ndim != 2 or len(x) not in (1, recorder.count):
+        raise NotLinear("linear of several rows a point")
+    x = x.expand(recorder.count, -1)  # what is the same at all points may come once
+    places = (weight.place, None if bias is None else bias.place)
+    plain = [None if p is None else recorder.leaves[p] for p in places]
+    return _Linear.apply(x, *plain, recorder, places)
+
+
+class _Linear(torch.autograd.Function):
+    """x W^T + b (n, out), whose backward pass leaves x and what it hears with the recorder."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, recorder: Recorder, places: Any
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.recorder, ctx.places = recorder, places
+        return nn.functional.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Any:
+        (slope,) = slopes
+        x, weight = ctx.saved_tensors
+        ctx.recorder.note(ctx.places, x, slope)
+        return slope @ weight if ctx.needs_input_grad[0] else None, None, None, None, None
+
+
+class Recorder:
+    """A copy of a module whose derivatives at single points can be read.
+
+    module: the copy, to be used in place of the original. It must treat points alone, and use
+    its parameters only in linear layers; otherwise calling it raises `NotLinear`. `follow` gives
+    it the original's present parameters. Threads do not disturb one another.
+    """
+
+    def __init__(self, module: nn.Module, keep: tuple[Any, ...] = ()) -> None:
+        self.original = module
+        self.module = copy.deepcopy(module, {id(one): one for one in keep})
+        self.leaves: list[Tensor] = []
+        self._here = threading.local()
+        for part in self.module.modules():
+            for name, parameter in part._parameters.items():
+                if parameter is not None:
+                    part._parameters[name] = self._recorded(parameter)  # type: ignore[assignment]
+
+    def _recorded(self, parameter: Tensor) -> Recorded:
+        leaf = parameter.detach().requires_grad_(True)
+        recorded = torch.Tensor._make_subclass(Recorded, leaf.detach())
+        recorded.recorder, recorded.place = self, len(self.leaves)
+        self.leaves.append(leaf)
+        return recorded
+
+    def follow(self) -> None:
+        """Take over the parameters of the original."""
+        with torch.no_grad():
+            for leaf, parameter in zip(self.leaves, self.original.parameters(), strict=True):
+                leaf.copy_(parameter)
+
+    @property
+    def count(self) -> int:
+        return int(self._here.count)
+
+    def note(self, places: tuple[int, int | None], x: Tensor, slope: Tensor) -> None:
+        self._here.notes.append((places, x, slope))
+
+    def rows(self, count: int, function: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+        """Values (count, m) of a function that uses `module` at count points, and derivatives.
+
+        The latter are (count, m, parameters), in the order of the module's parameters. Raises
+        NotLinear.
+        """
+        self._here.count = count
+        values = function()
+        parts = []
+        for column in values.unbind(dim=1):
+            self._here.notes = []
+            torch.autograd.grad(column.sum(), self.leaves, retain_graph=True, allow_unused=True)
+            parts.append(self._gather(count))
+        return values.detach(), torch.stack(parts, dim=1)
+
+    @torch.no_grad()
+    def _gather(self, count: int) -> Tensor:
+        """The notes of one backward pass as derivatives (count, parameters)."""
+        uses: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        biases: dict[int, list[Tensor]] = {}
+        for (weight, bias), x, slope in self._here.notes:
+            uses.setdefault(weight, []).append((x, slope))
+            if bias is not None:
+                biases.setdefault(bias, []).append(slope)
+        sizes = [leaf.numel() for leaf in self.leaves]
+        result = self.leaves[0].new_zeros(count, sum(sizes))
+        for place, part in enumerate(result.split(sizes, dim=1)):
+            if place in uses:
+                xs, slopes = (torch.stack(each, dim=1) for each in zip(*uses[place], strict=True))
+                product = torch.bmm(slopes.transpose(1, 2), xs)
+                part.copy_(product.view(count, -1))
+            for slope in biases.get(place, ()):
+                part += slope
+        return result
+
+
+def rows_one_by_one(parameters: list[Tensor], values: Tensor, at_once: int = 64) -> Tensor:
+    """Derivatives (k, parameters) of values (k,) with a graph, whatever they are made of."""
+    parts = []
+    for chosen in torch.eye(len(values), dtype=values.dtype).split(at_once):
+        slopes = torch.autograd.grad(
+            values, parameters, chosen, retain_graph=True, allow_unused=True, is_grads_batched=True
+        )
+        each = zip(slopes, parameters, strict=True)
+        flat = [chosen.new_zeros(len(chosen), p.numel()) if s is None else s for s, p in each]
+        parts.append(torch.cat([s.reshape(len(chosen), -1) for s in flat], dim=1))
+    return torch.cat(parts)
+
+
+class RowsJacobian:
+    """The Jacobian of an objective's rows at its present parameters."""
+
+    def __init__(self, objective: Objective, recording: Recording) -> None:
+        self.objective, self.recording = objective, recording
+        self._graphs: list[tuple[Tensor, Tensor, Tensor]] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return sum(len(rows) for rows, _, _ in self._products()), self.objective.size
+
+    def blocks(self) -> Iterator[Tensor]:
+        """Rows (k, parameters) at a time, in the order of `Objective.rows`."""
+        objective = self.objective
+        self.recording.follow()
+        for term in objective.terms.values():
+            scale = objective.scale(term)
+            for block in objective.pool.map(self.recording.misfits_by_point, term.parts):
+                yield block.mul_(scale)
+
+    # --- products ---------------------------------------------------------------------------
+
+    def matvec(self, v: Tensor) -> Tensor:
+        """J v (m,) of v (parameters,)."""
+        # J^T w is linear in w, and its derivative along v is J v.
+        graphs = self._products()
+        v = v.to(self.objective.dtype)
+        return torch.cat([torch.autograd.grad(g, w, v, retain_graph=True)[0] for _, w, g in graphs])
+
+    def rmatvec(self, w: Tensor) -> Tensor:
+        """J^T w (parameters,) of w (m,)."""
+        total = torch.zeros(self.objective.size, dtype=self.objective.dtype)
+        graphs = self._products()
+        for some, (rows, _, _) in zip(
+            w.to(total.dtype).split([len(rows) for rows, _, _ in graphs]), graphs, strict=True
+        ):
+            total += self._flat(rows, some, create_graph=False)
+        return total
+
+    def _products(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Part by part: rows with their graph, weights w, and J^T w with its graph to w."""
+        if self._graphs is None:
+            self._graphs = []
+            for term in self.objective.terms.values():
+                for part in term.parts:
+                    rows = self.objective.scale(term) * self.objective.misfits(part).reshape(-1)
+                    w = torch.ones_like(rows).requires_grad_(True)
+                    self._graphs.append((rows, w, self._flat(rows, w, create_graph=True)))
+        return self._graphs
+
+    def _flat(self, rows: Tensor, w: Tensor, create_graph: bool) -> Tensor:
+        parameters = self.objective.parameters
+        slopes = torch.autograd.grad(
+            rows, parameters, w, retain_graph=True, create_graph=create_graph, allow_unused=True
+        )
+        each = zip(slopes, parameters, strict=True)
+        return torch.cat([(torch.zeros_like(p) if s is None else s).reshape(-1) for s, p in each])
+
+
+class Recording:
+    """Derivatives of the misfits at single points, by a recorder as long as that can hear them."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.recorder: Recorder | None = Recorder(objective.field, keep=(objective.statement,))
+        self.derivatives = objective.differentiate(self.recorder.module, "taylor")
+
+    def follow(self) -> None:
+        if self.recorder is not None:
+            self.recorder.follow()
+
+    def misfits_by_point(self, part: Part) -> Tensor:
+        """d misfits / d parameters of a part, (n * misfits, parameters)."""
+        recorder = self.recorder
+        if recorder is not None and not part.pairs:
+            try:
+                _, found = recorder.rows(
+                    len(part.points),
+                    lambda: self.objective.misfits(part, self.derivatives, recorder.module),
+                )
+                return found.flatten(0, 1)
+            except NotLinear:
+                self.recorder = None  # the other way for good
+        values = self.objective.misfits(part).reshape(-1)
+        return rows_one_by_one(self.objective.parameters, values)
