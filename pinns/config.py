@@ -53,7 +53,7 @@ class PINNConfig:
     initial_points: int = 256
     boundary_points: int = 256
     sampler: Literal["uniform", "sobol", "adaptive"] = "adaptive"
-    weighting: Literal["fixed", "gradient_norm"] = "gradient_norm"
+    weighting: Literal["fixed", "gradient_norm", "ntk", "self_adaptive", "causal"] = "gradient_norm"
     refresh_every: int = 500
     first: Literal["adam", "multi_adam", "soap"] = "adam"
     first_steps: int = 2000

@@ -108,7 +108,7 @@ class Run:
         dimension = len(self.statement.coordinates)
         inside = self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, residual, inside))
-        self.weighting.update(self.objective.gradients)
+        self.weighting.update(self.objective)
         self.optimisers[self.stage].objective_changed()
         self.since_refresh = 0
 
