@@ -128,9 +128,16 @@ class Jet:
         """The same; what is made of it is computed only where it is asked for."""
         return Jet(self.value, self.at, (), self.strict, self._memory)
 
-    def result(self, value: Tensor, rule: Rule) -> Jet:
+    def result(
+        self, value: Tensor, rule: Rule | None, memory: dict[Index, Coefficient] | None = None
+    ) -> Jet:
         """What an operation makes of this jet."""
-        return Jet(value, rule, self.eager, self.strict)
+        return Jet(value, rule, self.eager, self.strict, memory)
+
+    @classmethod
+    def operation(cls, name: str) -> Callable[..., Any]:
+        """The rule of a torch function or method."""
+        return operation(name)
 
     # -- as a tensor ---------------------------------------------------------------------------
 
@@ -139,16 +146,16 @@ class Jet:
         cls, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         name = getattr(function, "__name__", str(function))
-        return operation(name)(*args, **(kwargs or {}))
+        return cls.operation(name)(*args, **(kwargs or {}))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return functools.partial(operation(name), self)
+        return functools.partial(self.operation(name), self)
 
     def calculus_function(self, name: str) -> Any:
         """What sin, exp and friends of `geometry.calculus.functions` ask for."""
-        return operation(name)(self)
+        return self.operation(name)(self)
 
     @property
     def shape(self) -> torch.Size:

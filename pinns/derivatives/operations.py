@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...geometry.calculus import functions
 from ...geometry.errors import InputError
 from .jets import OPERATIONS, Coefficient, Index, Jet, below, minus, plain
 
@@ -158,7 +159,7 @@ def recursive(f: Jet, value: Tensor, make: Callable[[Jet], Callable[[Index], Coe
                 memory[lower] = rule(lower)
         return rule(index)
 
-    return Jet(value, upward, f.eager, f.strict, memory)
+    return f.result(value, upward, memory)
 
 
 @rule_for("div", "divide", "true_divide")
@@ -319,7 +320,7 @@ def rsqrt(f: Jet) -> Jet:
 def power(f: Any, exponent: Any) -> Any:
     """Whole powers are products, which need not divide by f."""
     if isinstance(exponent, Jet) or not isinstance(f, Jet):
-        return exp(mul(log(f) if isinstance(f, Jet) else torch.as_tensor(f).log(), exponent))
+        return exp(mul(functions.log(f), exponent))
     if isinstance(exponent, Tensor) or not float(exponent).is_integer():
         return compose(f, f.value**exponent, lambda f, y: exponent * y / f)
     whole = int(exponent)

@@ -136,13 +136,19 @@ class Taylor(Tabled):
 
     def table(self, points: Tensor, needs: Mapping[str, tuple[Index, ...]]) -> dict[str, Partials]:
         indices = closure(index for some in needs.values() for index in some)
-        values = self.field(seeded(points, indices[1:]))
+        values = self.field(self.jet(points, indices[1:]) if len(indices) > 1 else points)
+        each = dict(zip(self.unknowns, self.split(values), strict=True))
+        if len(indices) == 1:
+            return {name: {indices[0]: u} for name, u in each.items()}
         if not isinstance(values, Jet):
             raise InputError(
                 "expected a field that is a function of its points, got one without derivatives"
             )
-        each = zip(self.unknowns, self.split(values), strict=True)
-        return {name: {a: u.partial(a) for a in needs[name]} for name, u in each}
+        return {name: {a: u.partial(a) for a in needs[name]} for name, u in each.items()}
+
+    def jet(self, points: Tensor, indices: tuple[Index, ...]) -> Jet:
+        """The points themselves, as what flows through the network."""
+        return seeded(points, indices)
 
 
 def seeded(points: Tensor, indices: tuple[Index, ...]) -> Jet:
@@ -171,6 +177,10 @@ def make_derivatives(
     >>> bool(wave.abs().max() < 1e-15)
     True
     """
+    if name == "fused":
+        from .fused import Fused
+
+        return Fused(field, coordinates, unknowns)
     if name not in READINGS:
         raise InputError(f"expected derivatives of {sorted(READINGS)}, got '{name}'")
     return READINGS[name](field, coordinates, unknowns)
