@@ -178,9 +178,11 @@ class RowsJacobian:
         objective = self.objective
         self.recording.follow()
         for term in objective.terms.values():
-            scale = objective.scale(term)
-            for block in objective.pool.map(self.recording.misfits_by_point, term.parts):
-                yield block.mul_(scale)
+            found = objective.pool.map(self.recording.misfits_by_point, term.parts)
+            for block, weights in zip(found, term.weights, strict=True):
+                if weights is not None:
+                    block.mul_(weights.sqrt().repeat_interleave(len(block) // len(weights), dim=0))
+                yield block.mul_(objective.scale(term))
 
     # --- products ---------------------------------------------------------------------------
 
@@ -206,8 +208,9 @@ class RowsJacobian:
         if self._graphs is None:
             self._graphs = []
             for term in self.objective.terms.values():
-                for part in term.parts:
-                    rows = self.objective.scale(term) * self.objective.misfits(part).reshape(-1)
+                for part, weights in zip(term.parts, term.weights, strict=True):
+                    values = self.objective.scale(term) * self.objective.misfits(part)
+                    rows = (values if weights is None else weights.sqrt() * values).reshape(-1)
                     w = torch.ones_like(rows).requires_grad_(True)
                     self._graphs.append((rows, w, self._flat(rows, w, create_graph=True)))
         return self._graphs

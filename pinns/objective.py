@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +38,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Term:
-    """Mean square of misfits at `count` points, in parts that are differentiated at once."""
+    """Mean square of misfits at `count` points, in parts that are differentiated at once.
+
+    weights: of the points of each part, (n, 1); None where all count the same.
+    """
 
     name: str
     count: int
     parts: tuple[Part, ...]
+    weights: tuple[Tensor | None, ...]
 
 
 class Objective:
@@ -106,7 +111,37 @@ class Objective:
         if not len(rows):
             raise InputError(f"expected points for the {name} term, got an empty set")
         parts = tuple(part(some) for some in rows.to(self.dtype).split(self.chunk))
-        self.terms[name] = Term(name, len(rows), parts)
+        self.terms[name] = Term(name, len(rows), parts, (None,) * len(parts))
+
+    def weigh_points(self) -> None:
+        """Ask the weighting what each point counts, at the present parameters."""
+        for name, term in self.terms.items():
+            squares = torch.cat(self._values(term.parts)).square().sum(dim=1)
+            points = torch.cat([part.points for part in term.parts])
+            self.put_weights(name, self.weighting.pointwise(name, points, squares))
+
+    def put_weights(self, name: str, weights: Tensor | None) -> None:
+        """What the points (n,) of a term count from now on; None: all the same."""
+        term = self.terms[name]
+        each: tuple[Tensor | None, ...] = (None,) * len(term.parts)
+        if weights is not None:
+            each = weights.to(self.dtype)[:, None].split([len(part.points) for part in term.parts])
+        self.terms[name] = dataclasses.replace(term, weights=each)
+
+    def point_weights(self) -> dict[str, Tensor]:
+        """What `put_weights` was given, where points do not count the same."""
+        return {
+            name: torch.cat([w for w in term.weights if w is not None])[:, 0]
+            for name, term in self.terms.items()
+            if term.weights[0] is not None
+        }
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of each term, in the order of `rows`."""
+        return {
+            name: term.count * self._values(term.parts[:1])[0].shape[1]
+            for name, term in self.terms.items()
+        }
 
     # --- misfits ----------------------------------------------------------------------------
 
@@ -182,15 +217,16 @@ class Objective:
     def term(self, name: str) -> tuple[float, Tensor]:
         """Mean square of one term, without its weight, and its gradient (parameters,)."""
         term = self.terms[name]
-        parts = list(self.pool.map(lambda part: self._part(term, part), term.parts))
+        parts = list(self.pool.map(lambda *one: self._part(term, *one), term.parts, term.weights))
         gradient = torch.zeros(self.size, dtype=self.dtype)
         for _, slope in parts:
             gradient += slope
         return sum(loss for loss, _ in parts), gradient
 
-    def _part(self, term: Term, part: Part) -> tuple[float, Tensor]:
+    def _part(self, term: Term, part: Part, weights: Tensor | None) -> tuple[float, Tensor]:
         """What some of the points add to a term."""
-        loss = self.misfits(part).square().sum() / term.count
+        squares = self.misfits(part).square()
+        loss = (squares if weights is None else weights * squares).sum() / term.count
         slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         each = zip(slopes, self.parameters, strict=True)
         flat = [(torch.zeros_like(p) if slope is None else slope).reshape(-1) for slope, p in each]
@@ -207,13 +243,17 @@ class Objective:
         self.load(vector)
         found = []
         for name, term in self.terms.items():
-            values = torch.cat(self._values(term.parts)).reshape(-1)
-            self.losses[name] = float(values.double().square().sum()) / term.count
-            found.append(self.scale(term) * values)
+            values = [
+                value if weights is None else weights.sqrt() * value
+                for value, weights in zip(self._values(term.parts), term.weights, strict=True)
+            ]
+            flat = torch.cat(values).reshape(-1)
+            self.losses[name] = float(flat.double().square().sum()) / term.count
+            found.append(self.scale(term) * flat)
         return torch.cat(found)
 
     def scale(self, term: Term) -> float:
-        """What a misfit of the term is multiplied with to be a row."""
+        """What a misfit of the term is multiplied with to be a row, beside its point's weight."""
         return math.sqrt(self.weighting.current(term.name) / term.count)
 
     def jacobian(self, vector: Tensor) -> RowsJacobian:

@@ -20,6 +20,7 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.norms import error
+from ..geometry.points import PointCloud
 from .config import PRECISIONS, PINNConfig
 from .constraints import StatedField
 from .networks import Coordinates, make_network
@@ -53,25 +54,36 @@ def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 1
             f"expected a grid with the axes {statement.coordinates}, got {grid.names}; "
             "name its axes after the coordinates"
         )
-    points = torch.from_numpy(grid.coordinates().reshape(grid.ndim, -1).T.copy())
-    points = points.to(next(field.parameters()).dtype)
+    values = values_at(field, grid.coordinates().reshape(grid.ndim, -1).T, chunk)
+    return values.reshape(*values.shape[:-1], *grid.shape)
+
+
+def values_at(field: StatedField, points: np.ndarray, chunk: int = 16384) -> np.ndarray:
+    """Values ([unknowns,] n) at points (n, coordinates); the first axis where there are several."""
+    dtype = next(field.parameters()).dtype
+    given = torch.from_numpy(np.ascontiguousarray(points)).to(dtype)
     with torch.no_grad():
-        values = torch.cat([field(part) for part in points.split(chunk)])
-    one = len(statement.unknowns) == 1
-    return values.T.numpy().reshape(grid.shape if one else (-1, *grid.shape))
+        values = torch.cat([field(part) for part in given.split(chunk)]).T.numpy()
+    return values if len(values) > 1 else values[0]
 
 
 def relative_error(field: StatedField, statement: Statement, reference: Function) -> float:
-    """Relative L2 error against a reference on a grid of space-time, the largest of the unknowns.
+    """Relative L2 error against a reference, the largest of the unknowns.
 
-    The reference is of the unknown, or of the first unknowns where it has an axis of them.
+    reference: on a grid of space-time or a cloud of points, of the unknown, or of the first
+    unknowns where it has an axis of them.
     """
-    if not isinstance(reference.on, Grid):
-        raise InputError(f"expected a reference on a grid, got {type(reference.on).__name__}")
-    prediction = predict(field, statement, reference.on)
-    truth = reference.numpy()
-    if truth.ndim > reference.on.ndim:
-        prediction = prediction.reshape(-1, *reference.on.shape)[: len(truth)]
+    if isinstance(reference.on, Grid):
+        prediction = predict(field, statement, reference.on)
+    elif isinstance(reference.on, PointCloud):
+        prediction = values_at(field, reference.on.points)
+    else:
+        raise InputError(
+            f"expected a reference on a grid or points, got {type(reference.on).__name__}"
+        )
+    truth, shape = reference.numpy(), reference.on.shape
+    if truth.ndim > len(shape):
+        prediction = prediction.reshape(-1, *shape)[: len(truth)]
     return float(np.max(error(prediction, truth, reference.on)))
 
 

@@ -109,6 +109,7 @@ class Run:
         inside = self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, residual, inside))
         self.weighting.update(self.objective)
+        self.objective.weigh_points()
         self.optimisers[self.stage].objective_changed()
         self.since_refresh = 0
 
@@ -121,6 +122,7 @@ class Run:
         dimension, inside = len(self.statement.coordinates), self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, None, inside))
         self.objective.check(self.points)
+        self.objective.weigh_points()
         self.checkpoint()
 
     def run(self) -> None:
@@ -160,8 +162,8 @@ class Run:
             self.checkpoint()
 
     def log(self, optimiser: Optimiser) -> None:
-        """One row of the history, unless this step has one."""
-        if self.rows and self.rows[-1][0] == self.step:
+        """One row of the history, unless this step has one or there was none."""
+        if not self.step or (self.rows and self.rows[-1][0] == self.step):
             return
         loss = math.nan if optimiser.loss is None else optimiser.loss
         terms = [self.objective.losses.get(name, math.nan) for name in self.terms]
@@ -205,6 +207,7 @@ class Run:
             "rows": self.rows,
             "vector": self.vector,
             "unit": self.unit,
+            "point_weights": self.objective.point_weights(),
             "sampler": self.sampler.state(),
             "weighting": self.weighting.state(),
             "optimisers": {str(i): o.state() for i, o in enumerate(self.optimisers)},
@@ -233,6 +236,8 @@ class Run:
         for i, optimiser in enumerate(self.optimisers):
             optimiser.load_state(state["optimisers"][str(i)])
         self.place(state["unit"])
+        for name, weights in state["point_weights"].items():
+            self.objective.put_weights(name, weights)
 
     def _fingerprint(self) -> list[float]:
         """What tells one instance from another: the box and the untrained residual inside it."""

@@ -67,15 +67,26 @@ def objective(statement, chunk=10, precision="float64", reading="taylor", scaled
     return made
 
 
+class ByTime(Fixed):
+    def pointwise(self, name, points, squares):
+        return None if name == "initial" else 0.1 + points[:, 0] ** 2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_rows_their_jacobian_and_the_gradient_say_the_same(case, scaled):
+def test_rows_their_jacobian_and_the_gradient_say_the_same(case, scaled, weighted):
     made = objective(CASES[case](), scaled=scaled)
     x = made.vector()
+    if weighted:
+        made.weighting = ByTime()
+        made.weigh_points()
+        assert set(made.point_weights()) == set(made.terms) - {"initial"}
     loss, gradient = made(x)
     rows, jacobian = made.rows(x), made.jacobian(x)
     assert float(rows @ rows) == pytest.approx(loss, rel=1e-13)
     dense = torch.cat(list(jacobian.blocks()))
+    assert sum(made.row_counts().values()) == len(rows)
     assert dense.shape == jacobian.shape == (len(rows), len(x))
     assert torch.allclose(2.0 * dense.T @ rows, gradient, rtol=1e-10, atol=1e-13)
     assert torch.allclose(2.0 * jacobian.rmatvec(rows), gradient, rtol=1e-10, atol=1e-13)
@@ -107,6 +118,20 @@ def test_weights_scale_their_term():
     weighted = made.split(x)["initial"][0]
     assert weighted == pytest.approx(3.0 * made.losses["initial"], rel=1e-15)
     assert weighted == pytest.approx(3.0 * made.term("initial")[0], rel=1e-15)
+
+
+def test_points_count_as_they_are_weighed_until_they_are_others():
+    made = objective(CASES["hard"]())
+    x, points = made.vector(), made.statement.interior(Sobol(2).draw(24, 2))
+    squares = made.magnitude(points).square()
+    plain = made(x)[0]
+    assert plain == pytest.approx(float(squares.mean()), rel=1e-13)
+    made.weighting = ByTime()
+    made.weigh_points()
+    expected = float(((0.1 + points[:, 0] ** 2) * squares).mean())
+    assert made(x)[0] == pytest.approx(expected, rel=1e-13)
+    made.put_equation(points)
+    assert made(x)[0] == plain
 
 
 def test_single_precision_is_single_throughout():

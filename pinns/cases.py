@@ -1,0 +1,251 @@
+"""Equations with known solutions, on which methods are measured: `CASES`.
+
+Each is a short statement, a reference and the recipe that is known to reach its accuracy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..geometry.function import Function
+from ..geometry.grid import Grid
+from ..geometry.points import PointCloud
+from ..geometry.shapes import Box
+from .conditions import Dirichlet, Initial, Periodic
+from .config import PINNConfig
+from .fields import Points
+from .statement import Statement
+
+LINE = Box((-1.0,), (1.0,))
+UNIT_TIME = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An equation, its solution on a grid or at points, and a recipe.
+
+    accuracy: relative L2 error that the recipe stays below.
+    """
+
+    statement: Callable[[], Statement]
+    reference: Callable[[], Function]
+    recipe: PINNConfig
+    accuracy: float
+
+
+def spacetime(frames: int, points: int, low: float = -1.0, high: float = 1.0) -> Grid:
+    """Times in [0, 1], both ends, and a periodic axis."""
+    extent = (UNIT_TIME, (low, high))
+    return Grid(extent, (frames, points), (False, True), names=("t", "x"))
+
+
+# --- Burgers ----------------------------------------------------------------------------------
+
+VISCOSITY = 0.01 / math.pi
+
+
+def burgers() -> Statement:
+    """u_t + u u_x = nu u_xx on [-1, 1], u0 = -sin(pi x): a front of width 4 nu (Basdevant 1986)."""
+    return Statement(
+        ("t", "x"), LINE,
+        lambda u, d, x, p: d(u, "t") + u * d(u, "x") - VISCOSITY * d(u, "xx"),
+        (Periodic("x", hard=True), Initial(lambda x: -torch.sin(math.pi * x["x"]), hard=True)),
+        times=UNIT_TIME,
+    )  # fmt: skip
+
+
+def cole_hopf(t: np.ndarray, x: np.ndarray, nodes: int = 150) -> np.ndarray:
+    """The solution (len(t), len(x)) by Gauss-Hermite quadrature (Basdevant et al. 1986, (2.5))."""
+    z, w = np.polynomial.hermite.hermgauss(nodes)
+    y = x[None, :, None] - z * np.sqrt(4.0 * VISCOSITY * t[:, None, None])
+    exponent = -np.cos(np.pi * y) / (2.0 * np.pi * VISCOSITY)
+    kernel = w * np.exp(exponent - exponent.max(axis=-1, keepdims=True))
+    return np.asarray(-(np.sin(np.pi * y) * kernel).sum(axis=-1) / kernel.sum(axis=-1))
+
+
+def burgers_reference() -> Function:
+    grid = spacetime(101, 256)
+    return Function(cole_hopf(*grid.axes), grid)
+
+
+# --- Allen-Cahn -------------------------------------------------------------------------------
+
+DIFFUSIVITY = 1e-4
+
+
+def allen_cahn() -> Statement:
+    """u_t = 1e-4 u_xx + 5 (u - u^3) on [-1, 1], u0 = x^2 cos(pi x), periodic."""
+    return Statement(
+        ("t", "x"), LINE,
+        lambda u, d, x, p: d(u, "t") - DIFFUSIVITY * d(u, "xx") + 5.0 * (u**3 - u),
+        (Periodic("x", hard=True), Initial(smoothing_kink, hard=True)),
+        times=UNIT_TIME,
+    )  # fmt: skip
+
+
+def smoothing_kink(x: Points) -> Tensor:
+    """x^2 cos(pi x) at t = 0, and later without the kink that it has at x = +-1 as it is periodic.
+
+    There u0 + 1 is 2 z up to z^2, with z = 1 - |x|, and the equation is v_t = D v_xx - 10 v for
+    v = u + 1, to which the kink has a closed form. A network on sines and cosines of x could not
+    make a kink, nor undo one that it is given for all times.
+    """
+    z = 1.0 - torch.where(x["x"] > 0.0, x["x"], -x["x"])
+    width = (4.0 * DIFFUSIVITY * (x["t"] + 1e-9)).sqrt()
+    y = z / width
+    kink = z * torch.erf(y) + width * torch.exp(-y * y) / math.sqrt(math.pi)
+    near = (1.0 + torch.cos(math.pi * z)) ** 2 / 4.0
+    change = 2.0 * near * (torch.exp(-10.0 * x["t"]) * kink - z)
+    return x["x"] ** 2 * torch.cos(math.pi * x["x"]) + change
+
+
+def allen_cahn_reference() -> Function:
+    from ..solvers.spectral.equations import ALLEN_CAHN
+    from ..solvers.spectral.integrate import integrate
+
+    grid, fine = spacetime(101, 512), Grid(((-1.0, 1.0),), (8192,), periodic=True)
+    u0 = fine.axes[0] ** 2 * np.cos(np.pi * fine.axes[0])
+    found = integrate(
+        ALLEN_CAHN, u0[None], grid.axes[0], fine, {"diffusivity": DIFFUSIVITY, "rate": 5.0},
+        tolerance=1e-12,
+    )  # fmt: skip
+    return Function(np.ascontiguousarray(found.fields[0, :, ::16]), grid)
+
+
+# --- Korteweg-de Vries ------------------------------------------------------------------------
+
+DISPERSION = 0.0025
+
+
+def kdv() -> Statement:
+    """u_t + u u_x + 0.0025 u_xxx = 0 on [-1, 1], u0 = cos(pi x), periodic: a train of solitons."""
+    return Statement(
+        ("t", "x"), LINE,
+        lambda u, d, x, p: d(u, "t") + u * d(u, "x") + DISPERSION * d(u, "xxx"),
+        (Periodic("x", hard=True), Initial(lambda x: torch.cos(math.pi * x["x"]), hard=True)),
+        times=UNIT_TIME,
+    )  # fmt: skip
+
+
+def kdv_reference() -> Function:
+    from ..solvers.spectral.equations import KDV
+    from ..solvers.spectral.integrate import integrate
+
+    grid, fine = spacetime(101, 128), Grid(((-1.0, 1.0),), (256,), periodic=True)
+    found = integrate(
+        KDV, np.cos(np.pi * fine.axes[0])[None], grid.axes[0], fine,
+        {"nonlinearity": 1.0, "dispersion": DISPERSION}, tolerance=1e-12,
+    )  # fmt: skip
+    return Function(np.ascontiguousarray(found.fields[0, :, ::2]), grid)
+
+
+# --- convection -------------------------------------------------------------------------------
+
+
+def convection(speed: float) -> Statement:
+    """u_t + c u_x = 0 on [0, 2 pi], u0 = sin x, periodic (Krishnapriyan et al. 2021)."""
+    return Statement(
+        ("t", "x"), Box((0.0,), (2.0 * math.pi,)),
+        lambda u, d, x, p: d(u, "t") + speed * d(u, "x"),
+        (Periodic("x", hard=True), Initial(lambda x: torch.sin(x["x"]), hard=True)),
+        times=UNIT_TIME,
+    )  # fmt: skip
+
+
+def convection_reference(speed: float) -> Function:
+    grid = spacetime(101, 256, 0.0, 2.0 * math.pi)
+    t, x = grid.coordinates()
+    return Function(np.sin(x - speed * t), grid)
+
+
+# --- steady equations -------------------------------------------------------------------------
+
+
+def helmholtz() -> Statement:
+    """u_xx + u_yy + u = f on [-1, 1]^2 with u = sin(pi x) sin(4 pi y), 0 on the boundary."""
+
+    def residual(u, d, x, p):  # type: ignore[no-untyped-def]
+        wave = torch.sin(math.pi * x["x"]) * torch.sin(4.0 * math.pi * x["y"])
+        return d.laplacian(u) + u - (1.0 - 17.0 * math.pi**2) * wave
+
+    square = Box((-1.0, -1.0), (1.0, 1.0))
+    return Statement(("x", "y"), square, residual, (Dirichlet("all", 0.0, hard=True),))
+
+
+def helmholtz_reference() -> Function:
+    grid = Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y"))
+    x, y = grid.coordinates()
+    return Function(np.sin(np.pi * x) * np.sin(4.0 * np.pi * y), grid)
+
+
+def poisson(dimension: int = 10) -> Statement:
+    """-lap u = (pi / 2)^2 u* on the unit cube, u* = sum_i sin(pi x_i / 2) on all of its sides."""
+
+    def solution(x: Points) -> Tensor:
+        parts = [torch.sin(0.5 * math.pi * one) for one in x.values()]
+        return torch.stack(parts, dim=-1).sum(dim=-1)
+
+    names = tuple(f"x{i + 1}" for i in range(dimension))
+    return Statement(
+        names, Box((0.0,) * dimension, (1.0,) * dimension),
+        lambda u, d, x, p: d.laplacian(u) + (0.5 * math.pi) ** 2 * solution(x),
+        (Dirichlet("all", solution),),
+    )  # fmt: skip
+
+
+def poisson_reference(dimension: int = 10, points: int = 10_000) -> Function:
+    cube = np.random.default_rng(0).random((points, dimension))
+    return Function(np.sin(0.5 * np.pi * cube).sum(axis=1), PointCloud(cube))
+
+
+def waves() -> Statement:
+    """u_xx = f on [0, 1] with u = sin(4 pi x): tangent kernels (Wang, Yu & Perdikaris 2022)."""
+    return Statement(
+        ("x",), Box((0.0,), (1.0,)),
+        lambda u, d, x, p: d(u, "xx") + (4.0 * math.pi) ** 2 * torch.sin(4.0 * math.pi * x["x"]),
+        (Dirichlet("all", 0.0),),
+    )  # fmt: skip
+
+
+def waves_reference() -> Function:
+    grid = Grid(((0.0, 1.0),), (401,))
+    return Function(np.sin(4.0 * np.pi * grid.axes[0]), grid)
+
+
+# --- the table --------------------------------------------------------------------------------
+
+RECIPE = PINNConfig(
+    width=20, depth=3, points=8000, initial_points=1000, boundary_points=1000, chunk=500,
+    weighting="fixed", first_steps=0, second="gauss_newton", second_steps=300, refresh_every=25,
+    threads=1, log_every=10, checkpoint_every=25,
+)  # fmt: skip
+"""Gauss-Newton on a small network, new points where the residual is every 25 steps."""
+
+
+def recipe(**changes: object) -> PINNConfig:
+    return dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
+
+
+CASES: dict[str, Case] = {
+    "burgers": Case(burgers, burgers_reference, recipe(), 1e-6),
+    "allen_cahn": Case(allen_cahn, allen_cahn_reference, recipe(), 1e-5),
+    "kdv": Case(kdv, kdv_reference, recipe(harmonics=3), 1e-5),
+    "helmholtz": Case(helmholtz, helmholtz_reference, recipe(points=4000), 1e-6),
+    "convection": Case(
+        lambda: convection(50.0), lambda: convection_reference(50.0), recipe(points=4000), 1e-4
+    ),
+    "convection_30": Case(
+        lambda: convection(30.0), lambda: convection_reference(30.0), recipe(points=4000), 1e-4
+    ),
+    "poisson_10d": Case(poisson, poisson_reference, recipe(points=2000), 1e-4),
+    "waves": Case(
+        waves, waves_reference, recipe(points=200, boundary_points=2, second_steps=100), 1e-6
+    ),
+}

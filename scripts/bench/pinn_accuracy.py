@@ -1,0 +1,120 @@
+"""How accurate PINNs become: `python scripts/bench/pinn_accuracy.py --case burgers --seeds 3`.
+
+Every seed has a folder of its own, from which a stopped run goes on; finished seeds are kept.
+Threads: one a run, because the tensors are small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sobolev.datasets.files import write_whole
+from sobolev.geometry.errors import InputError
+from sobolev.pinns.cases import CASES
+from sobolev.pinns.pinn import train
+from sobolev.pinns.result import CHECKPOINT
+from sobolev.scripts.common import machine
+
+RESULT = "accuracy.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one seed came to. seconds: of training, on one core."""
+
+    seed: int
+    error: float
+    seconds: float
+    steps: int
+    loss: float
+    stop_reason: str
+
+
+def run(name: str, seed: int, folder: Path, changes: dict[str, object]) -> Row:
+    """Train one seed, or read what it came to."""
+    place = folder / name / f"seed-{seed}"
+    if (place / RESULT).exists():
+        return Row(**json.loads((place / RESULT).read_text())["row"])
+    case, reference = CASES[name], CASES[name].reference()
+    config = dataclasses.replace(case.recipe, seed=seed, **changes)  # type: ignore[arg-type]
+
+    def progress(step: int, total: int, text: str) -> None:
+        print(f"{name} {seed}: {step}/{total} {text}", file=sys.stderr, flush=True)
+
+    resume = (place / CHECKPOINT).exists()
+    result = train(
+        case.statement(), config=config, output=place, resume=resume, progress=progress,
+        reference=reference,
+    )  # fmt: skip
+    row = Row(
+        seed, result.error(reference), result.seconds, result.steps,
+        float(result.column("loss")[-1]), result.stop_reason,
+    )  # fmt: skip
+    facts = {"row": asdict(row), "config": config.to_dict(), "machine": machine()}
+    write_whole(place / RESULT, json.dumps(facts, indent=2) + "\n")
+    return row
+
+
+def print_table(name: str, rows: list[Row], accuracy: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{name}: relative L2 error, to be below {accuracy:.0e}")
+    for column in ("seed", "error", "seconds", "steps", "loss", "stopped"):
+        table.add_column(column, justify="left" if column == "stopped" else "right")
+    for row in rows:
+        table.add_row(
+            str(row.seed), f"{row.error:.2e}", f"{row.seconds:.0f}", str(row.steps),
+            f"{row.loss:.1e}", row.stop_reason,
+        )  # fmt: skip
+    if len(rows) > 1:
+        error, seconds = (
+            statistics.median(getattr(row, key) for row in rows) for key in ("error", "seconds")
+        )
+        table.add_row("median", f"{error:.2e}", f"{seconds:.0f}", "", "", "")
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def option(text: str) -> tuple[str, object]:
+    """`name=value` with the value as JSON, or as a word."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--case", choices=sorted(CASES), action="append", help="all if not given")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path("runs/pinn-accuracy"))
+    parser.add_argument(
+        "--set", type=option, action="append", default=[], metavar="OPTION=VALUE",
+        help="in place of the recipe's; give another --folder too",
+    )  # fmt: skip
+    given = parser.parse_args()
+    met = True
+    for name in given.case or sorted(CASES):
+        began = time.perf_counter()
+        try:
+            rows = [run(name, s, given.folder, dict(given.set)) for s in range(given.seeds)]
+        except InputError as problem:
+            raise SystemExit(f"pinn_accuracy: {problem}") from None
+        print_table(name, rows, CASES[name].accuracy)
+        print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
+        met = met and all(row.error < CASES[name].accuracy for row in rows)
+        met = met and not any(math.isnan(row.error) for row in rows)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
