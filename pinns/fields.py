@@ -63,14 +63,21 @@ class SampledField:
 
 def _fourier(values: np.ndarray, grid: Grid, cut: float) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Modes (ndim, m) and real amplitudes (m,) of cosine and sine, one of each pair +-k."""
-    coefficients = np.fft.rfftn(values) / grid.size
+    coefficients = np.fft.rfftn(values).reshape(-1) / grid.size
     last = grid.shape[-1]
     waves = [np.fft.fftfreq(n, 1.0 / n) for n in grid.shape[:-1]]
     waves.append(np.arange(last // 2 + 1, dtype=np.float64))
     modes = np.stack(np.meshgrid(*waves, indexing="ij")).reshape(grid.ndim, -1)
+    # An even axis gives the mode n/2 once, for both its signs.
+    for axis, n in enumerate(grid.shape[:-1]):
+        highest = 2 * modes[axis] == -n
+        mirrored = modes[:, highest] * np.where(np.arange(grid.ndim) == axis, -1.0, 1.0)[:, None]
+        modes = np.concatenate([modes, mirrored], axis=1)
+        coefficients[highest] /= 2
+        coefficients = np.concatenate([coefficients, coefficients[highest]])
     # Modes 0 and n/2 of the last axis stand for themselves, the others for their conjugates too.
     itself = (modes[-1] == 0) | (2 * modes[-1] == last)
-    amplitudes = np.where(itself, 1.0, 2.0) * coefficients.reshape(-1)
+    amplitudes = np.where(itself, 1.0, 2.0) * coefficients
     kept = np.abs(amplitudes) > cut * np.abs(amplitudes).max(initial=0.0)
     kept[0] = True
     amplitudes = amplitudes[kept]

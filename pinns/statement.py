@@ -176,7 +176,15 @@ class Statement:
         p = SimpleNamespace(**vars(self.parameters(x)))
         for name, module in (self.trainable if trainable is None else trainable).items():
             setattr(p, name, module(x))
-        return self.residual(u, d, x, p)
+        try:
+            return self.residual(u, d, x, p)
+        except (ValueError, TypeError) as problem:
+            if "unpack" not in str(problem):
+                raise
+            raise InputError(
+                f"expected a residual of {len(self.unknowns)} unknown(s) {', '.join(self.unknowns)}"
+                f", got one that takes u apart: {problem}"
+            ) from problem
 
     def trainable_copy(self) -> nn.ModuleDict:
         """The unknown parameters as they start, a module of its own."""

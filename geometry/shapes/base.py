@@ -44,6 +44,11 @@ class Piece(ABC):
     """A part of a boundary, of dimension d - 1."""
 
     @property
+    def root(self) -> Piece:
+        """The piece of a convex shape that it was cut from, or itself."""
+        return self
+
+    @property
     @abstractmethod
     def measure(self) -> Measure:
         """Length or area; the number of points in one dimension."""

@@ -135,6 +135,10 @@ class Remainder(Piece):
         self.whole, self.part, self.piece = whole, part, piece
         self.holes = part is whole.second and isinstance(whole, Difference)
 
+    @property
+    def root(self) -> Piece:
+        return self.piece.root
+
     def place(self, unit: Array) -> Placed:
         points, normals = self.piece.place(unit)
         kept = self._kept(points, normals)

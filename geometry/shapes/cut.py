@@ -29,6 +29,10 @@ class Cut(Piece):
         positive = found if "bool" in str(found.dtype) else found > 0
         return ~positive if self.rest else positive
 
+    @property
+    def root(self) -> Piece:
+        return self.piece.root
+
     def place(self, unit: Array) -> Placed:
         points, normals = self.piece.place(unit)
         kept = self._kept(points)

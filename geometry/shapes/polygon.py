@@ -109,6 +109,11 @@ class Side(Piece):
         self.normal = np.array([along[1], -along[0]])
 
     @property
+    def root(self) -> Piece:
+        """As a side of a convex polygon."""
+        return Side(self.a, self.b, True)
+
+    @property
     def measure(self) -> Measure:
         return Measure(self.length)
 
