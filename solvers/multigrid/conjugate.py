@@ -15,9 +15,10 @@ import numpy as np
 
 from ..diffusion_kernels import apply_links
 from ..kernels import REASSOCIATE, borrowed, kernel
-from .cycle import cycle
-from .layout import N0, P0, S0, SIGMA, SLAB, B, U
+from .halves import BLACK, RED, clear_ends, pad_halves, product, span, unpad_halves
+from .layout import HALF, N0, P0, S0, SIGMA, SLAB, B, U
 from .links import field, link_fields
+from .red_black import cycle
 from .smoothing import apply, clear_ghosts, wrap_ends, wrap_slices
 from .transfers import as_rows
 
@@ -67,36 +68,53 @@ def _step(alpha, alpha_x, p, q, x, r):
 
 
 @kernel()
-def _search(z, beta, p, f0, f1, f2, sigma, level, q):
-    """p = z + beta p and q = A p, slab by slab; returns p.q."""
-    n0, s0 = level[N0], level[S0]
-    product = 0.0
+def _search(z, beta, p, r, f0, f1, f2, sigma, level, q):
+    """p = z + beta p and q = A p, slab by slab; returns p.q and p.r."""
+    n0 = level[N0]
+    energy, slope = 0.0, 0.0
     behind = 1 if level[P0] else 0
     for first in range(0, n0, level[SLAB]):
         last = min(first + level[SLAB], n0)
         end = last == n0
-        _add_scaled(
-            z[(first + 1) * s0 : (last + 1) * s0], beta, p[(first + 1) * s0 : (last + 1) * s0]
-        )
-        wrap_slices(p, level, first, last)
+        _direct(z, beta, p, level, first, last)
         if end:
             wrap_ends(p, level)
-        product += _product(
-            p, f0, f1, f2, sigma, level, max(first - 1, behind), last if end else last - 1, q
-        )
-    return product + _product(p, f0, f1, f2, sigma, level, 0, behind, q)
+        lo, hi = max(first - 1, behind), last if end else last - 1
+        more = _product(p, r, f0, f1, f2, sigma, level, lo, hi, q)
+        energy, slope = energy + more[0], slope + more[1]
+    more = _product(p, r, f0, f1, f2, sigma, level, 0, behind, q)
+    return energy + more[0], slope + more[1]
 
 
 @kernel()
-def _product(p, f0, f1, f2, sigma, level, first, last, q):
-    """q = A p on slices [first, last); returns their share of p.q."""
+def _direct(z, beta, p, level, first, last):
+    """p = z + beta p on slices [first, last)."""
+    half, s0 = level[HALF], level[S0]
+    if half > 0:
+        lo, hi = span(level, first, last)
+        _add_scaled(z[lo:hi], beta, p[lo:hi])
+        _add_scaled(z[half + lo : half + hi], beta, p[half + lo : half + hi])
+        return
+    lo, hi = (first + 1) * s0, (last + 1) * s0
+    _add_scaled(z[lo:hi], beta, p[lo:hi])
+    wrap_slices(p, level, first, last)
+
+
+@kernel()
+def _product(p, r, f0, f1, f2, sigma, level, first, last, q):
+    """q = A p on slices [first, last); returns their shares of p.q and p.r."""
     if last <= first:
-        return 0.0
+        return 0.0, 0.0
+    if level[HALF] > 0:
+        red = product(p, r, f0, f2, sigma, level, RED, first, last, q)
+        black = product(p, r, f0, f2, sigma, level, BLACK, first, last, q)
+        clear_ends(q, level, first, last)
+        return float(red[0]) + black[0], float(red[1]) + black[1]
     s0 = level[S0]
     lo, hi = (first + 1) * s0, (last + 1) * s0
     apply(p, f0, f1, f2, sigma, q[lo:hi], level, first, last)
     clear_ghosts(q[lo:hi], level, first, last)
-    return _dot(p[lo:hi], q[lo:hi])
+    return _dot(p[lo:hi], q[lo:hi]), _dot(p[lo:hi], r[lo:hi])
 
 
 @kernel(REASSOCIATE)
@@ -114,6 +132,9 @@ def _subtract(b, scale, r):
 @kernel(REASSOCIATE)
 def pad(x, shift, scale, level, padded):
     """Cells of padded = scale (x - shift), in the precision of either."""
+    if level[HALF] > 0:
+        pad_halves(x.reshape(x.size), shift, scale, level, padded)
+        return
     rows, lines = as_rows(padded, level)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -129,8 +150,8 @@ def _shift(x, mean):
 
 
 @kernel(REASSOCIATE)
-def unpad(padded, level, singular, x):
-    """x = the cells of padded, its mean taken out where any constant would do."""
+def _unpad_rows(padded, level, x):
+    """x = the cells of padded in natural order; returns their sum."""
     rows, lines = as_rows(padded, level)
     total = 0.0
     for i in range(x.shape[0]):
@@ -139,6 +160,16 @@ def unpad(padded, level, singular, x):
             for k in range(x.shape[2]):
                 x[i, j, k] = rows[row, k + 1]
                 total += rows[row, k + 1]
+    return total
+
+
+@kernel(REASSOCIATE)
+def unpad(padded, level, singular, x):
+    """x = the cells of padded, its mean taken out where any constant would do."""
+    if level[HALF] > 0:
+        total = unpad_halves(padded, level, x.reshape(x.size))
+    else:
+        total = _unpad_rows(padded, level, x)
     if singular:
         _shift(x.reshape(x.size), total / x.size)
 
@@ -188,16 +219,17 @@ def norm_and_sum(b):
 
 @kernel()
 def conjugate_gradients(
-    faces, reaction, wraps, singular, started, b, b_scale, rtol, limit, layout, workspace,
-    buffer, scale, padded, vectors, r, x,
+    faces, reaction, wraps, singular, started, b, b_scale, rtol, limit, layout, halves,
+    workspace, buffer, scale, padded, vectors, r, x,
 ):  # fmt: skip
     """Solve A x = b_scale b, of norm one, from x; returns (status, iterations, |r|).
 
     padded: solution in double precision with ghosts; vectors: (2, SIZE) p and q; r: of x's shape.
     """
-    layout, workspace, buffer = borrowed(layout), borrowed(workspace), borrowed(buffer)
+    layout, halves = borrowed(layout), borrowed(halves)
+    workspace, buffer = borrowed(workspace), borrowed(buffer)
     padded, vectors, r, x = borrowed(padded), borrowed(vectors), borrowed(r), borrowed(x)
-    level = layout[0]
+    level = halves[0] if halves.shape[0] > 0 else layout[0]
     f0, f1, f2 = link_fields(workspace, level)
     sigma = field(workspace, level, SIGMA)
     z, r_single = field(workspace, level, U), field(workspace, level, B)
@@ -213,13 +245,14 @@ def conjugate_gradients(
     for iteration in range(1, limit + 1):
         if true <= rtol:
             return CONVERGED, iteration - 1, true
-        cycle(layout, workspace, buffer)
+        cycle(layout, halves, workspace, buffer)
         zq = _dot(z, q)
-        pq = _search(z, np.float32(-zq / last_pq), p, f0, f1, f2, sigma, level, q)
+        beta = np.float32(-zq / last_pq)
+        pq, pr = _search(z, beta, p, r_single, f0, f1, f2, sigma, level, q)
         if pq < CANCELLED * zq * zq / last_pq:
             # Nothing but rounding is left of z beside the direction before: forget that.
-            pq = _search(z, np.float32(0.0), p, f0, f1, f2, sigma, level, q)
-        pr = _dot(p, r_single)
+            beta = np.float32(0.0)
+            pq, pr = _search(z, beta, p, r_single, f0, f1, f2, sigma, level, q)
         if not (pq > 0.0 and pr > 0.0):
             # The cycle is not positive on this residual: no direction to go.
             break

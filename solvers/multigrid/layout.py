@@ -24,11 +24,12 @@ class Column(int):
 
 
 # Columns: sizes of this level and of the next, periodic flags, strides (S1 = 0 where there are
-# two dimensions), place of the first cell, padded size, slices handled at a time, then offsets.
+# two dimensions), place of the first cell, padded size, slices handled at a time, places of a
+# colour (see `halves.py`; 0 in natural order), then offsets.
 (
-    N0, N1, N2, M0, M1, M2, P0, P1, P2, S0, S1, FIRST, SIZE, SLAB,
+    N0, N1, N2, M0, M1, M2, P0, P1, P2, S0, S1, FIRST, SIZE, SLAB, HALF,
     U, V, B, F0, F1, F2, INVERSE, W0, W1, W2, SIGMA, END,
-) = map(Column, range(26))  # fmt: skip
+) = map(Column, range(27))  # fmt: skip
 
 COARSEST = 4  # cells an axis that are no longer coarsened
 SLAB_CELLS = 16384  # cells that pass through the smoothing steps together
@@ -41,7 +42,7 @@ def level_layout(
     periodic: tuple[bool, ...],
     reaction: bool = False,
 ) -> np.ndarray:
-    """(levels, 26) table for a grid of two or three dimensions.
+    """(levels, 27) table for a grid of two or three dimensions.
 
     Only axes whose cells are the smaller ones are coarsened, so that long thin cells become
     square before all are. Along each axis either m = n, or m = n // 2 aggregates of two cells,
@@ -66,8 +67,8 @@ def level_layout(
         counts = [size, size, size, size, 0 if flat else size, size, inverse, *weights]
         counts.append(size if reaction else 0)
         ends = offset + np.cumsum(counts)
-        slab = max(1, min(n[0], SLAB_CELLS // s0))
-        rows.append([*n, *m, *map(int, wraps), s0, s1, first, size, slab, offset, *ends])
+        slab = slices_at_a_time(n[0], s0)
+        rows.append([*n, *m, *map(int, wraps), s0, s1, first, size, slab, 0, offset, *ends])
         offset = int(ends[-1])
         if coarsest:
             table = np.array(rows, dtype=np.int64)
@@ -75,6 +76,11 @@ def level_layout(
             return table
         h = [length * a / b for length, a, b in zip(h, n, m, strict=True)]
         n = m
+
+
+def slices_at_a_time(count: int, cells: int) -> int:
+    """How many of `count` slices of so many cells pass through the smoothing steps together."""
+    return max(1, min(count, SLAB_CELLS // cells))
 
 
 def _strides(n: list[int], flat: bool) -> tuple[int, int, int, int]:

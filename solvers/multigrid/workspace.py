@@ -17,9 +17,10 @@ from .conjugate import (
     pad,
     unpad,
 )
-from .cycle import cycle
+from .halves import halves_layout
 from .layout import S0, SIZE, SLAB, B, U, level_layout
 from .links import build_hierarchy
+from .red_black import cycle, split_hierarchy
 
 
 class Workspace:
@@ -32,10 +33,12 @@ class Workspace:
         self.grid, self.reaction = grid, reaction
         spacing = tuple(float(h) for h in grid.spacing)
         self.layout = level_layout(grid.shape, spacing, grid.wraps, reaction)
-        first = self.layout[0]
-        self.single = np.zeros(int(self.layout[-1, -1]), dtype=np.float32)
+        self.halves = halves_layout(grid.shape, spacing, grid.wraps, reaction)
+        self.storage = self.halves if len(self.halves) else self.layout
+        first = self.storage[0]
+        self.single = np.zeros(int(self.storage[-1, -1]), dtype=np.float32)
         # Room for a slab, and for the rows of one slice.
-        slabs = (self.layout[:, SLAB] + 3) * self.layout[:, S0]
+        slabs = (self.storage[:, SLAB] + 3) * (self.layout[:, S0] + 1)
         self.buffer = np.zeros(int(slabs.max()), dtype=np.float32)
         self.padded = np.zeros(int(first[SIZE]))
         self.vectors = np.zeros((2, int(first[SIZE])), dtype=np.float32)
@@ -82,6 +85,7 @@ class Workspace:
             rtol,
             max_iterations,
             self.layout,
+            self.halves,
             self.single,
             self.buffer,
             self.scale,
@@ -102,16 +106,17 @@ class Workspace:
         """The hierarchy of A, for `cycle`."""
         links, reaction, _ = A.solid
         self.scale = build_hierarchy(*links, reaction, A.singular, self.layout, self.single)
+        split_hierarchy(self.layout, self.halves, self.single)
 
     def cycle(self, r: np.ndarray) -> np.ndarray:
         """One V-cycle on r of the grid's shape or flat, any size of numbers."""
         size = float(np.max(np.abs(r)))
         if size == 0 or not np.isfinite(size):
             return np.zeros_like(r, dtype=np.float64) * size
-        first = self.layout[0]
+        first = self.storage[0]
         source = solid_field(np.ascontiguousarray(r, dtype=np.float64).reshape(self.grid.shape))
         pad(source, 0.0, 1.0 / size, first, self.single[first[B] : first[B + 1]])
-        cycle(self.layout, self.single, self.buffer)
+        cycle(self.layout, self.halves, self.single, self.buffer)
         u = np.empty(source.shape)
         unpad(self.single[first[U] : first[U + 1]], first, False, u)
         u *= size * self.scale
