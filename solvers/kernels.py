@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from llvmlite.ir import Constant
-from numba import njit
+from numba import njit, types
 from numba.extending import intrinsic
 
 from .compiled_files import in_turns
@@ -96,3 +96,19 @@ def borrowed(_: Any, array: Any) -> Any:
         return view._getvalue()
 
     return array(array), generate
+
+
+@instructions()
+def wide_vectors(_: Any) -> Any:
+    """Loops of the function that calls this use the widest vectors of the machine.
+
+    Without it LLVM takes half of them on processors that once paid for the whole with their clock;
+    loops that compute on rows in cache win nearly a factor of two.
+    """
+
+    def generate(context: Any, builder: Any, *_: Any) -> Any:
+        # Numba knows no attributes but its own.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate

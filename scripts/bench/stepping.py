@@ -83,12 +83,12 @@ def ours(
     )  # fmt: skip
     domain = Domain(job.engine, np.zeros((0, *job.engine.shape)), job.parameters[0])
     shaped = u0.reshape(-1, *job.engine.shape)
-    plan, single = job.engine.plans[0], job.engine.plans[-1]
 
     def run(steps: int) -> None:
-        domain.run(steps // plan.steps, plan, dt)
-        if steps % plan.steps:
-            domain.run(steps % plan.steps, single, dt)
+        while steps:
+            plan = job.engine.longest(steps)
+            domain.run(steps // plan.steps, plan, dt)
+            steps %= plan.steps
 
     return Method(lambda: domain.load(shaped), run, lambda: domain.state.reshape(u0.shape))
 

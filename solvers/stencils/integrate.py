@@ -189,16 +189,14 @@ def _count(job: Job, interval: float, limit: float) -> int:
 
 def _march(domain: Domain, count: int, h: float, t: float) -> int:
     """Take `count` steps from t on; how many had been taken when the state was last looked at."""
-    plan, single = domain.engine.plans[0], domain.engine.plans[-1]
     taken = 0
     while taken < count:
+        plan = domain.engine.longest(count - taken)
         passes = min(CHECK, (count - taken) // plan.steps)
-        used = plan if passes else single
-        passes = passes or count - taken
-        if not domain.run(passes, used, h, t + taken * h):
+        if not domain.run(passes, plan, h, t + taken * h):
             # The state was finite at the last look; one step less is told than was taken.
-            return min(taken + passes * used.steps, count - 1)
-        taken += passes * used.steps
+            return min(taken + passes * plan.steps, count - 1)
+        taken += passes * plan.steps
     return taken
 
 

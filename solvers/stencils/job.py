@@ -159,14 +159,16 @@ def _engine(
                 f" got {n}; refine the grid"
             )
     offsets = tuple(tuple(spread(o, 0) for o in stencil.offsets) for stencil in stencils)
-    # A pass holds as many steps as the rings of a few planes stay in cache for.
-    steps = 1 if len(method.stages) > 1 else (4 if spread(reach, 0)[0] else 2)
-    plans = [Plan.of(method, count, dtype) for count in dict.fromkeys((steps, 1))]
+    # A pass holds as many steps as the rings of a few planes, or rows, stay in cache for.
+    most = 1 if len(method.stages) > 1 else (2 if not spread(reach, 0)[0] else 6 - grid.ndim)
+    counts = [steps for steps in (most, 2, 1) if steps <= most]
+    plans = [Plan.of(method, steps, dtype) for steps in dict.fromkeys(counts)]
     return Engine(
         compiled_update(equation, offsets, axes, reconstruction, flux, damped, dtype),
         spread(grid.shape, 1),
         spread(reach, 0),
         axes[0] == 0 and grid.wraps[0],
+        1 in axes and grid.wraps[axes.index(1)],
         plans,
         closures(boundary, grid, equation.fields, axes, reach, order, batch),
         np.concatenate([equation.weights(grid, order), 1 / np.array(grid.spacing)]).astype(dtype),

@@ -1,12 +1,13 @@
 """The engine: steps of any equation on planes of cells, several stages in one pass over memory.
 
 A state is (fields, planes, S): the first axis of the grid stands over planes, the other two lie
-flat in S = (n1 + 2 g1)(n2 + 2 g2) with their ghost cells. All stages of one or more time steps
+flat in S = (n1 + 2 g1) width with their ghost cells, width = n2 + 2 g2 and what makes rows whole
+vectors. All stages of one or more time steps
 are levels 1..L over the state, level 0. A pass walks along the planes once: level l follows
 level l-1 at a distance of `lag` planes and writes into a ring of few planes, which stays in
-cache; the last level writes over the state. Planes beyond the slab's own come from its neighbours
-(or from its other end, where it is periodic) and are stepped again by each, so that slabs need no
-other word from each other during a pass (overlapped time tiles).
+cache; the last level writes over the state. Planes and rows beyond the slab's own come from its
+neighbours (or from its other end, where it is periodic) and are stepped again by each, so that
+slabs need no other word from each other during a pass (overlapped time tiles).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from __future__ import annotations
 from ..kernels import REASSOCIATE, kernel
 
 # Columns of `layout`, the sizes of a slab.
-N0, N1, N2, G0, G1, G2, HALO, LAG, WINDOW, TRIGGER, PHYSICAL_LOW, PHYSICAL_HIGH, SIZE = range(13)
+N0, N1, N2, G0, G1, G2, WIDTH, HALO, ROWS = range(9)
+LAG, WINDOW, TRIGGER, PHYSICAL_LOW, PHYSICAL_HIGH, ROWS_LOW, ROWS_HIGH, SIZE = range(9, 17)
 # Columns of `ends`: what happens at an end. Cells overwritten inside, and cells looked at.
 KIND, INSIDE, SOURCES = range(3)
 _, PERIODIC, CLOSURE = range(3)
@@ -48,15 +50,19 @@ def _fill(cells, first, step, ghosts, sources, table, values):
 
 
 @kernel()
-def _fill_rows(rows, n, g, ends, tables, values):
-    """Both ends of an axis of n cells and g ghosts, that of the first index of `rows`."""
+def _fill_rows(rows, n, g, low, high, ends, tables, values):
+    """Ends of an axis of n cells and g ghosts, that of the first index of `rows`: those that are
+    there."""
     if ends[0, KIND] == PERIODIC:
-        for q in range(g):
-            _copy_cells(rows[q], rows[n + q])
-            _copy_cells(rows[g + n + q], rows[g + q])
-    else:
+        if low:
+            for q in range(g):
+                _copy_cells(rows[q], rows[n + q])
+                _copy_cells(rows[g + n + q], rows[g + q])
+        return
+    if low:
         inside = ends[0, INSIDE]
         _fill(rows, g + inside - 1, 1, g + inside, ends[0, SOURCES], tables[0], values[0])
+    if high:
         inside = ends[1, INSIDE]
         _fill(rows, g + n - inside, -1, g + inside, ends[1, SOURCES], tables[1], values[1])
 
@@ -65,38 +71,57 @@ def _fill_rows(rows, n, g, ends, tables, values):
 def _fill_columns(rows, first, last, n, g, ends, tables, values):
     """The same at both ends of every row from first to last."""
     if ends[0, KIND] == PERIODIC:
-        for j in range(first, last):
-            row = rows[j]
-            for q in range(g):
-                row[q] = row[n + q]
-                row[g + n + q] = row[g + q]
+        for q in range(g):
+            for j in range(first, last):
+                rows[j, q] = rows[j, n + q]
+                rows[j, g + n + q] = rows[j, g + q]
     else:
         for side in range(2):
-            inside, sources = ends[side, INSIDE], ends[side, SOURCES]
-            table, value = tables[side], values[side]
             step = 1 if side == 0 else -1
-            start = g + inside - 1 if side == 0 else g + n - inside
-            for j in range(first, last):
-                row = rows[j]
-                for q in range(g + inside):
-                    total = value[q]
-                    for k in range(sources):
-                        total += table[q, k] * row[start + (k + 1) * step]
-                    row[start - q * step] = total
+            start = g + ends[side, INSIDE] - 1 if side == 0 else g + n - ends[side, INSIDE]
+            for q in range(g + ends[side, INSIDE]):
+                # Loops along the rows have no loop inside, which would cost more than its work.
+                value, ghost = values[side, q], start - q * step
+                for j in range(first, last):
+                    rows[j, ghost] = value
+                for k in range(ends[side, SOURCES]):
+                    weight, source = tables[side, q, k], start + (k + 1) * step
+                    if weight != 0:
+                        for j in range(first, last):
+                            rows[j, ghost] += weight * rows[j, source]
 
 
 @kernel()
-def fill_plane(state, slot, layout, ends, tables, values):
-    """Ghosts of axes 1 and 2 of one plane; values (axis, side, field, ghost)."""
-    n1, n2, g1, g2 = layout[N1], layout[N2], layout[G1], layout[G2]
+def fill_plane(state, slot, layout, before, behind, ends, tables, values):
+    """Ghosts of axes 1 and 2 of one plane, and of so many rows before and behind the slab's own;
+    values (axis, side, field, ghost)."""
+    n1, n2, g1, g2, own = layout[N1], layout[N2], layout[G1], layout[G2], layout[ROWS]
     for c in range(state.shape[0]):
-        rows = state[c, slot].reshape(n1 + 2 * g1, n2 + 2 * g2)
+        rows = state[c, slot].reshape(n1 + 2 * own, layout[WIDTH])
         if g2:
             _fill_columns(
-                rows, g1, g1 + n1, n2, g2, ends[2, :, c], tables[2, :, c], values[2, :, c]
-            )
+                rows, own - before, own + n1 + behind, n2, g2, ends[2, :, c], tables[2, :, c],
+                values[2, :, c],
+            )  # fmt: skip
         if g1:
-            _fill_rows(rows, n1, g1, ends[1, :, c], tables[1, :, c], values[1, :, c])
+            _fill_rows(
+                rows[own - g1 : own + n1 + g1], n1, g1, layout[ROWS_LOW], layout[ROWS_HIGH],
+                ends[1, :, c], tables[1, :, c], values[1, :, c],
+            )  # fmt: skip
+
+
+@kernel()
+def _fill_rest(state, slot, layout):
+    """What makes rows of a plane whole vectors becomes the last ghost, so that it stays a number
+    like those beside it."""
+    last, width = layout[N2] + 2 * layout[G2] - 1, layout[WIDTH]
+    if width == last + 1:
+        return
+    for c in range(state.shape[0]):
+        rows = state[c, slot].reshape(layout[N1] + 2 * layout[ROWS], width)
+        for j in range(rows.shape[0]):
+            for q in range(last + 1, width):
+                rows[j, q] = rows[j, last]
 
 
 @kernel()
@@ -136,7 +161,8 @@ def fill_high(state, offset, mask, layout, ends, tables, values):
 def fill_state(state, layout, ends, tables, values):
     """All ghosts of a slab, and the cells on its boundary that are given."""
     for p in range(layout[N0]):
-        fill_plane(state, p + layout[HALO], layout, ends, tables, values)
+        fill_plane(state, p + layout[HALO], layout, 0, 0, ends, tables, values)
+        _fill_rest(state, p + layout[HALO], layout)
     if layout[PHYSICAL_LOW] and layout[G0]:
         fill_low(state, layout[HALO], -1, layout, ends, tables, values)
     if layout[PHYSICAL_HIGH] and layout[G0]:
@@ -194,8 +220,8 @@ def sweep(
     n0, n1, n2, g1, g2 = layout[N0], layout[N1], layout[N2], layout[G1], layout[G2]
     low, high = layout[PHYSICAL_LOW], layout[PHYSICAL_HIGH]
     ring_mask = layout[WINDOW] - 1
-    first, width = g1 * (n2 + 2 * g2) + g2, n2 + 2 * g2
-    count = (n1 - 1) * width + n2
+    width, rows = layout[WIDTH], layout[ROWS]
+    rows_low, rows_high = layout[ROWS_LOW], layout[ROWS_HIGH]
     trigger = layout[TRIGGER]
     for i in range(lag - (levels - 1) * r, n0 + levels * lag):
         for level in range(1, levels + 1):
@@ -203,6 +229,10 @@ def sweep(
             beyond = (levels - level) * r
             if plane < (0 if low else -beyond) or plane >= n0 + (0 if high else beyond):
                 continue
+            before = 0 if rows_low else (levels - level) * g1
+            behind = 0 if rows_high else (levels - level) * g1
+            first = (rows - before) * width + g2
+            count = (before + n1 + behind - 1) * width + n2
             source, mask, offset = (
                 (state, -1, halo) if level == 1 else (rings[level - 2], ring_mask, 0)
             )
@@ -229,7 +259,9 @@ def sweep(
                     else:
                         _mix(target, slot, state, plane + halo, share)
             values = given[level - 1]
-            fill_plane(target, slot, layout, ends, tables, values)
+            fill_plane(target, slot, layout, before, behind, ends, tables, values)
+            if level == levels:
+                _fill_rest(target, slot, layout)
             if r and low and plane == trigger:
                 fill_low(target, out_offset, out_mask, layout, ends, tables, values)
             if r and high and plane == n0 - 1:
@@ -238,10 +270,11 @@ def sweep(
 
 @kernel()
 def march(
-    passes, wraps, update, state, rings, scratch, coefficients, layout, plan, shares, steps,
+    passes, wraps, looks, update, state, rings, scratch, coefficients, layout, plan, shares, steps,
     weights, p, bc,
 ):  # fmt: skip
-    """`passes` passes over a slab, periodic with itself or not; whether it is finite then.
+    """`passes` passes over a slab, periodic with itself or not; whether it is finite then, if it
+    is looked at.
 
     bc: ends, tables, and values (passes or 1, levels, 3, 2, fields, ghosts).
     """
@@ -253,4 +286,4 @@ def march(
             update, state, rings, scratch, coefficients, layout, plan, shares, steps, weights, p,
             ends, tables, values[number % values.shape[0]],
         )  # fmt: skip
-    return is_finite(state, layout)
+    return not looks or is_finite(state, layout)

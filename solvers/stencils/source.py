@@ -17,7 +17,7 @@ from numba import from_dtype, types
 
 from ...geometry.errors import InputError
 from ..generated import generated_function
-from ..kernels import CONTRACT, kernel
+from ..kernels import CONTRACT, kernel, wide_vectors
 from .equation import Equation, in_precision
 from .faces import face_rows, faces_text, points_text, rows
 from .reconstruction import REACH, kept, muscl, weno5
@@ -92,8 +92,10 @@ def compiled_update(
     # What is called by the same name is not always the same function.
     salt = f"{origin}{dtype}" + f"{reconstruction}{flux}" * bool(equation.fluxes)
 
+    names = {"np": np, "wide_vectors": wide_vectors}
+
     def made(text: str, name: str) -> Any:
-        function = generated_function(text, name, equation.name, {**compiled, "np": np}, salt)
+        function = generated_function(text, name, equation.name, {**compiled, **names}, salt)
         return kernel(CONTRACT)(in_precision(function, dtype))
 
     transport = {}
@@ -183,6 +185,7 @@ def update_text(
         *(f"    w{k} = w[{k}]" for k in range(total)),
         *(f"    p{i} = p[{i}]" for i in parameters),
         *transport,
+        "    wide_vectors()",
         "    for j in range(count):",
     ]
     body = _assignments(equation, damped, here)

@@ -10,7 +10,7 @@ import pytest
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.grid import Grid
-from sobolev.solvers.stencils import job
+from sobolev.solvers.stencils import job, slab
 from sobolev.solvers.stencils.boundary import Absorbing, Dirichlet, Neumann
 from sobolev.solvers.stencils.equation import Equation
 from sobolev.solvers.stencils.equations import (
@@ -370,6 +370,27 @@ def test_bits_do_not_depend_on_threads_in_two_dimensions(dtype):
         for threads in (1, 2)
     )  # fmt: skip
     np.testing.assert_array_equal(one.fields, two.fields)
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+@pytest.mark.parametrize(("scheme", "order"), (("euler", 2), ("rk4", 4)))
+@pytest.mark.parametrize("periodic", (False, True))
+def test_bits_do_not_depend_on_strips(periodic, scheme, order, threads, monkeypatch):
+    grid = Grid(((0.0, 1.0),) * 3, (34, 90, 13), periodic=periodic)
+    u0 = np.random.default_rng(0).random((1, *grid.shape))
+    ends = {"x": (Neumann(), Dirichlet(0.3)), "y": (Dirichlet(1.0), Neumann(0.5)),
+            "z": (Neumann(), Neumann())}  # fmt: skip
+
+    def run(cache):
+        monkeypatch.setattr(slab, "CACHE", cache)
+        # Passes of three steps, of two and of one.
+        return integrate(
+            HEAT, u0, np.array([0.0, 1e-4, 1.5e-4]), grid, {"diffusivity": 0.2},
+            boundary=None if periodic else ends, dt=1e-5, order=order, scheme=scheme,
+            threads=threads,
+        ).fields  # fmt: skip
+
+    np.testing.assert_array_equal(run(1 << 30), run(1))
 
 
 def test_samples_have_parameters_of_their_own():
