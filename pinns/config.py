@@ -52,7 +52,7 @@ class PINNConfig:
     points: int = 4096
     initial_points: int = 256
     boundary_points: int = 256
-    sampler: Literal["uniform", "sobol", "adaptive"] = "adaptive"
+    sampler: Literal["uniform", "sobol", "adaptive", "r3", "causal_r3"] = "adaptive"
     weighting: Literal["fixed", "gradient_norm", "ntk", "self_adaptive", "causal"] = "gradient_norm"
     refresh_every: int = 500
     first: Literal["adam", "multi_adam", "soap"] = "adam"

@@ -47,6 +47,11 @@ class Run:
         progress: Progress | None,
     ) -> None:
         statement = statement.with_hard_initial() if config.hard_initial else statement
+        if statement.time is None and getattr(sampler, "needs_time", False):
+            raise InputError(
+                f"expected an equation in time for {type(sampler).__name__}, got a steady one; "
+                "take another sampler"
+            )
         self.statement, self.config, self.sampler = statement, config, sampler
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
