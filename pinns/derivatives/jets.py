@@ -21,7 +21,8 @@ from ...geometry.errors import InputError
 Index = tuple[int, ...]
 Coefficient = Tensor | None
 """None is zero because of the structure. What is the same at all points may have a first axis of
-length 1, or fewer axes than the values: it broadcasts to them."""
+length 1, or fewer axes than the values: it broadcasts to them. One more axis in front stands for
+several directions (`randomised`)."""
 Rule = Callable[[Index], Coefficient]
 
 OPERATIONS: dict[str, Callable[..., Any]] = {}
@@ -58,8 +59,8 @@ def factorial(index: Index) -> int:
 
 
 def full(c: Tensor, value: Tensor) -> Tensor:
-    """A coefficient in the shape of the values."""
-    return c if c.shape == value.shape else c.expand(value.shape)
+    """A coefficient in the shape of the values; an axis of directions in front stays there."""
+    return c if c.shape == value.shape or c.ndim > value.ndim else c.expand(value.shape)
 
 
 class Jet:

@@ -46,13 +46,20 @@ class Derivatives(ABC):
         coordinates by name. Tensors, also in tuples, come back as the function returns them.
         """
 
-    def named(self, points: Tensor) -> dict[str, Tensor]:
-        """Points (n, coordinates) to coordinates by name, each (n,)."""
+    def refresh(self) -> None:  # noqa: B027
+        """Draw anew what the reading has drawn; nothing but in `randomised`."""
+
+    def check(self, points: Tensor) -> None:
+        """Raise InputError on another shape than (n, coordinates)."""
         if points.ndim != 2 or points.shape[1] != len(self.coordinates):
             raise InputError(
                 f"expected points of shape (n, {len(self.coordinates)}), got"
-                f" {tuple(points.shape)}; give one column for each of {self.coordinates}"
+                f" {tuple(points.shape)}; give one column a coordinate"
             )
+
+    def named(self, points: Tensor) -> dict[str, Tensor]:
+        """Points (n, coordinates) to coordinates by name, each (n,)."""
+        self.check(points)
         return dict(zip(self.coordinates, points.unbind(dim=1), strict=True))
 
     def split(self, values: Any) -> tuple[Any, ...]:
@@ -75,7 +82,7 @@ class Nested(Derivatives):
     """
 
     def __call__(self, points: Tensor, function: Function) -> Any:
-        self.named(points)
+        self.check(points)
         with torch.enable_grad():
             columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
             x = dict(zip(self.coordinates, columns, strict=True))
@@ -161,14 +168,14 @@ def seeded(points: Tensor, indices: tuple[Index, ...]) -> Jet:
     return Jet(points, rule, indices)
 
 
-READINGS: dict[str, type[Derivatives]] = {"nested": Nested, "taylor": Taylor}
-"""Readings by name."""
-
-
 def make_derivatives(
-    name: str, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+    name: str,
+    field: Field,
+    coordinates: Sequence[str],
+    unknowns: Sequence[str] = ("u",),
+    **options: Any,
 ) -> Derivatives:
-    """A reading by its name: `READINGS`.
+    """A reading by its name; options: of `Randomised`.
 
     >>> line = torch.nn.Linear(1, 1, dtype=torch.float64)
     >>> derivatives = make_derivatives("taylor", lambda x: torch.sin(line(x)), ("x",))
@@ -177,10 +184,27 @@ def make_derivatives(
     >>> bool(wave.abs().max() < 1e-15)
     True
     """
-    if name == "fused":
-        from .fused import Fused
-
-        return Fused(field, coordinates, unknowns)
     if name not in READINGS:
-        raise InputError(f"expected derivatives of {sorted(READINGS)}, got '{name}'")
-    return READINGS[name](field, coordinates, unknowns)
+        raise InputError(f"expected derivatives of {list(READINGS)}, got '{name}'")
+    return READINGS[name](field, coordinates, unknowns, **options)
+
+
+def _fused(*arguments: Any) -> Derivatives:
+    from .fused import Fused  # its kernels need Numba
+
+    return Fused(*arguments)
+
+
+def _randomised(*arguments: Any, **options: Any) -> Derivatives:
+    from .randomised import Randomised
+
+    return Randomised(*arguments, **options)
+
+
+READINGS: dict[str, Callable[..., Derivatives]] = {
+    "nested": Nested,
+    "taylor": Taylor,
+    "fused": _fused,
+    "randomised": _randomised,
+}
+"""Readings by name."""

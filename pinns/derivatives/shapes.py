@@ -31,11 +31,16 @@ def spread(f: Jet, c: Tensor) -> Tensor:
 
 
 def moved(f: Jet, apply: Unary, value: Tensor | None = None) -> Jet:
-    """A linear map that treats all points alike; value: where it is not apply(f.value)."""
+    """A linear map that treats all points alike; value: where it is not apply(f.value).
+
+    It counts axes from the end, because coefficients may have one more in front.
+    """
 
     def rule(index: Index) -> Coefficient:
         c = f.at(index)
-        return None if c is None else apply(spread(f, c))
+        if c is None:
+            return None
+        return apply(c if c.ndim > f.ndim else spread(f, c))
 
     return f.result(apply(f.value) if value is None else value, rule)
 
@@ -99,7 +104,7 @@ def to(f: Jet, target: Any = None) -> Any:
 def getitem(f: Jet, key: Any) -> Jet:
     whole = isinstance(key, tuple) and len(key) > 0 and (key[0] is ... or key[0] == slice(None))
     if whole:
-        return moved(f, lambda c: c[key])
+        return moved(f, lambda c: c[(slice(None),) * (c.ndim - f.ndim) + key])
 
     def rule(index: Index) -> Coefficient:
         c = f.at(index)
@@ -146,7 +151,8 @@ def chunk(f: Jet, chunks: int, dim: int = 0) -> tuple[Jet, ...]:
 def unsqueeze(f: Jet, dim: int) -> Jet:
     if dim == 0 or dim == -f.ndim - 1:
         raise mixed("unsqueeze")
-    return moved(f, lambda c: c.unsqueeze(dim))
+    axis = dim if dim < 0 else dim - f.ndim - 1
+    return moved(f, lambda c: c.unsqueeze(axis))
 
 
 @rule_for("squeeze")
@@ -157,8 +163,8 @@ def squeeze(f: Jet, dim: int) -> Jet:
 
 @rule_for("flatten")
 def flatten(f: Jet, start_dim: int = 0, end_dim: int = -1) -> Jet:
-    inner_axis(f, "flatten", start_dim)
-    return moved(f, lambda c: c.flatten(start_dim, end_dim))
+    start, end = (inner_axis(f, "flatten", axis) for axis in (start_dim, end_dim))
+    return moved(f, lambda c: c.flatten(start, end))
 
 
 @rule_for("reshape", "view")
@@ -167,7 +173,7 @@ def reshape(f: Jet, *shape: Any) -> Jet:
     value = f.value.reshape(sizes)
     if value.shape[0] != f.shape[0]:
         raise mixed("reshape")
-    return moved(f, lambda c: c.reshape((c.shape[0], *value.shape[1:])), value)
+    return moved(f, lambda c: c.reshape(*c.shape[: c.ndim - f.ndim + 1], *value.shape[1:]), value)
 
 
 def joined(name: str, join: Any, parts: Sequence[Any], dim: int) -> Jet:
@@ -176,6 +182,7 @@ def joined(name: str, join: Any, parts: Sequence[Any], dim: int) -> Jet:
     value = join([plain(part) for part in parts], dim=dim)
     if dim in (0, -value.ndim):
         raise mixed(name)
+    axis = dim if dim < 0 else dim - value.ndim
 
     def rule(index: Index) -> Coefficient:
         found = [part.at(index) if isinstance(part, Jet) else None for part in parts]
@@ -183,13 +190,15 @@ def joined(name: str, join: Any, parts: Sequence[Any], dim: int) -> Jet:
             return None
         each = zip(found, parts, strict=True)
         shaped = [None if c is None else spread(part, c) for c, part in each]
-        alike = all(c is None or c.shape[0] == 1 for c in shaped)
-        rows = 1 if alike else value.shape[0]
+        shared = [plain(part).ndim - 1 for part in parts]
+        lead = torch.broadcast_shapes(
+            *(c.shape[: c.ndim - k] for c, k in zip(shaped, shared, strict=True) if c is not None)
+        )
         whole = []
         for c, part in zip(shaped, parts, strict=True):
-            size = (rows, *plain(part).shape[1:])
+            size = (*lead, *plain(part).shape[1:])
             whole.append(plain(part).new_zeros(size) if c is None else c.expand(size))
-        return join(whole, dim=dim)
+        return join(whole, dim=axis)
 
     return jets[0].result(value, rule)
 
