@@ -19,6 +19,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from .objective import Objective, Part
 
+BLOCK = 2048  # points; an even number, as some conditions have rows in pairs
 ATTRIBUTES = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device")}
 
 
@@ -126,7 +127,7 @@ class Recorder:
             self._here.notes = []
             torch.autograd.grad(column.sum(), self.leaves, retain_graph=True, allow_unused=True)
             parts.append(self._gather(count))
-        return values.detach(), torch.stack(parts, dim=1)
+        return values.detach(), parts[0][:, None] if len(parts) == 1 else torch.stack(parts, dim=1)
 
     @torch.no_grad()
     def _gather(self, count: int) -> Tensor:
@@ -138,12 +139,13 @@ class Recorder:
             if bias is not None:
                 biases.setdefault(bias, []).append(slope)
         sizes = [leaf.numel() for leaf in self.leaves]
-        result = self.leaves[0].new_zeros(count, sum(sizes))
+        result = self.leaves[0].new_empty(count, sum(sizes))
         for place, part in enumerate(result.split(sizes, dim=1)):
             if place in uses:
                 xs, slopes = (torch.stack(each, dim=1) for each in zip(*uses[place], strict=True))
-                product = torch.bmm(slopes.transpose(1, 2), xs)
-                part.copy_(product.view(count, -1))
+                part.copy_(torch.bmm(slopes.transpose(1, 2), xs).view(count, -1))
+            else:
+                part.zero_()
             for slope in biases.get(place, ()):
                 part += slope
         return result
@@ -171,15 +173,16 @@ class RowsJacobian:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return sum(len(rows) for rows, _, _ in self._products()), self.objective.size
+        return sum(self.objective.row_counts().values()), self.objective.size
 
     def blocks(self) -> Iterator[Tensor]:
         """Rows (k, parameters) at a time, in the order of `Objective.rows`."""
         objective = self.objective
         self.recording.follow()
         for term in objective.terms.values():
-            found = objective.pool.map(self.recording.misfits_by_point, term.parts)
-            for block, weights in zip(found, term.weights, strict=True):
+            parts = [term.part(rows) for rows in term.rows.split(BLOCK)]
+            found = objective.pool.map(self.recording.misfits_by_point, parts)
+            for block, weights in zip(found, term.split_weights(BLOCK), strict=True):
                 if weights is not None:
                     block.mul_(weights.sqrt().repeat_interleave(len(block) // len(weights), dim=0))
                 yield block.mul_(objective.scale(term))
@@ -208,8 +211,9 @@ class RowsJacobian:
         if self._graphs is None:
             self._graphs = []
             for term in self.objective.terms.values():
-                for part, weights in zip(term.parts, term.weights, strict=True):
-                    values = self.objective.scale(term) * self.objective.misfits(part)
+                split = term.split_weights(self.objective.chunk)
+                for part, weights in zip(term.parts, split, strict=True):
+                    values = self.objective.scale(term) * self.recording.misfits(part)
                     rows = (values if weights is None else weights.sqrt() * values).reshape(-1)
                     w = torch.ones_like(rows).requires_grad_(True)
                     self._graphs.append((rows, w, self._flat(rows, w, create_graph=True)))
@@ -231,10 +235,15 @@ class Recording:
         self.objective = objective
         self.recorder: Recorder | None = Recorder(objective.field, keep=(objective.statement,))
         self.derivatives = objective.differentiate(self.recorder.module, "taylor")
+        self.plain = objective.differentiate(objective.field, "taylor")
 
     def follow(self) -> None:
         if self.recorder is not None:
             self.recorder.follow()
+
+    def misfits(self, part: Part) -> Tensor:
+        """Of a part, (n, misfits), with a graph that can be differentiated in any way."""
+        return self.objective.misfits(part, self.plain)
 
     def misfits_by_point(self, part: Part) -> Tensor:
         """d misfits / d parameters of a part, (n * misfits, parameters)."""
@@ -248,5 +257,5 @@ class Recording:
                 return found.flatten(0, 1)
             except NotLinear:
                 self.recorder = None  # the other way for good
-        values = self.objective.misfits(part).reshape(-1)
+        values = self.misfits(part).reshape(-1)
         return rows_one_by_one(self.objective.parameters, values)

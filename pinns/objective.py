@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -38,15 +38,27 @@ class Part:
 
 @dataclass(frozen=True)
 class Term:
-    """Mean square of misfits at `count` points, in parts that are differentiated at once.
+    """Mean square of misfits on rows (count, columns), the coordinates first.
 
-    weights: of the points of each part, (n, 1); None where all count the same.
+    part: some of the rows as points with their misfit. parts: those that are read at once.
+    weights: of the points (count, 1); None where all count the same.
     """
 
     name: str
-    count: int
+    rows: Tensor
+    part: Callable[[Tensor], Part]
     parts: tuple[Part, ...]
-    weights: tuple[Tensor | None, ...]
+    weights: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    def split_weights(self, size: int) -> Sequence[Tensor | None]:
+        """The weights of every `size` points."""
+        if self.weights is None:
+            return [None] * math.ceil(self.count / size)
+        return self.weights.split(size)
 
 
 class Objective:
@@ -74,7 +86,8 @@ class Objective:
         self.dtype = self.parameters[0].dtype
         self.derivatives = self.differentiate(field, reading)
         self.nested = self.differentiate(field, "nested")
-        self.equation = field.equation  # one object, by which a reading knows it again
+        self._widths: dict[str, int] = {}  # misfits at a point of each term
+        self._equations: dict[StatedField, Function] = {}
         self.terms: dict[str, Term] = {}
         self.losses: dict[str, float] = {}
         self._recording: Recording | None = None
@@ -88,10 +101,11 @@ class Objective:
     def put_equation(self, points: Tensor) -> None:
         """Ask for the equation at points (n, coordinates)."""
 
-        def read(field: StatedField) -> Function:
-            return self.equation if field is self.field else field.equation
+        self._put("equation", points, lambda rows: Part(rows, self._equation))
 
-        self._put("equation", points, lambda rows: Part(rows, read))
+    def _equation(self, field: StatedField) -> Function:
+        """One object a field, by which a reading knows it again."""
+        return self._equations.setdefault(field, field.equation)
 
     def put_condition(self, condition: Condition, rows: Tensor) -> None:
         """Ask for a condition on its rows (n, columns), of which the coordinates come first."""
@@ -110,8 +124,9 @@ class Objective:
         """Add the term or replace the one of its name. Raises InputError if it has no points."""
         if not len(rows):
             raise InputError(f"expected points for the {name} term, got an empty set")
-        parts = tuple(part(some) for some in rows.to(self.dtype).split(self.chunk))
-        self.terms[name] = Term(name, len(rows), parts, (None,) * len(parts))
+        rows = rows.to(self.dtype)
+        parts = tuple(part(some) for some in rows.split(self.chunk))
+        self.terms[name] = Term(name, rows, part, parts)
 
     def weigh_points(self) -> None:
         """Ask the weighting what each point counts, at the present parameters."""
@@ -122,26 +137,23 @@ class Objective:
 
     def put_weights(self, name: str, weights: Tensor | None) -> None:
         """What the points (n,) of a term count from now on; None: all the same."""
-        term = self.terms[name]
-        each: tuple[Tensor | None, ...] = (None,) * len(term.parts)
-        if weights is not None:
-            each = weights.to(self.dtype)[:, None].split([len(part.points) for part in term.parts])
-        self.terms[name] = dataclasses.replace(term, weights=each)
+        given = None if weights is None else weights.to(self.dtype)[:, None]
+        self.terms[name] = dataclasses.replace(self.terms[name], weights=given)
 
     def point_weights(self) -> dict[str, Tensor]:
         """What `put_weights` was given, where points do not count the same."""
         return {
-            name: torch.cat([w for w in term.weights if w is not None])[:, 0]
+            name: term.weights[:, 0]
             for name, term in self.terms.items()
-            if term.weights[0] is not None
+            if term.weights is not None
         }
 
     def row_counts(self) -> dict[str, int]:
         """Rows of each term, in the order of `rows`."""
-        return {
-            name: term.count * self._values(term.parts[:1])[0].shape[1]
-            for name, term in self.terms.items()
-        }
+        for name, term in self.terms.items():
+            if name not in self._widths:
+                self._widths[name] = self._values((term.part(term.rows[:2]),))[0].shape[1]
+        return {name: term.count * self._widths[name] for name, term in self.terms.items()}
 
     # --- misfits ----------------------------------------------------------------------------
 
@@ -170,7 +182,7 @@ class Objective:
     def magnitude(self, points: Tensor) -> Tensor:
         """|residual| (n,) of the equation, without a graph; its length where there are several."""
         parts = [
-            Part(some, lambda _: self.equation) for some in points.to(self.dtype).split(self.chunk)
+            Part(some, self._equation) for some in points.to(self.dtype).split(self.chunk)
         ]
         return torch.cat([r.square().sum(dim=1).sqrt() for r in self._values(parts)])
 
@@ -217,7 +229,8 @@ class Objective:
     def term(self, name: str) -> tuple[float, Tensor]:
         """Mean square of one term, without its weight, and its gradient (parameters,)."""
         term = self.terms[name]
-        parts = list(self.pool.map(lambda *one: self._part(term, *one), term.parts, term.weights))
+        weights = term.split_weights(self.chunk)
+        parts = list(self.pool.map(lambda *one: self._part(term, *one), term.parts, weights))
         gradient = torch.zeros(self.size, dtype=self.dtype)
         for _, slope in parts:
             gradient += slope
@@ -243,11 +256,9 @@ class Objective:
         self.load(vector)
         found = []
         for name, term in self.terms.items():
-            values = [
-                value if weights is None else weights.sqrt() * value
-                for value, weights in zip(self._values(term.parts), term.weights, strict=True)
-            ]
-            flat = torch.cat(values).reshape(-1)
+            values = torch.cat(self._values(term.parts))
+            weighted = values if term.weights is None else term.weights.sqrt() * values
+            flat = weighted.reshape(-1)
             self.losses[name] = float(flat.double().square().sum()) / term.count
             found.append(self.scale(term) * flat)
         return torch.cat(found)

@@ -65,6 +65,7 @@ class GaussNewton:
         self.loss: float | None = None
         self.stop_reason: str | None = None
         self._lam: float | None = None
+        self._matrix: Tensor | None = None  # room for J: new memory in every step costs time
 
     def step(self, x: Tensor, objective: Objective) -> Tensor:
         """One accepted step from x (n,), or x and a `stop_reason`."""
@@ -78,7 +79,7 @@ class GaussNewton:
             self.stop_reason = NOT_FINITE
             return x
         jacobian = objective.jacobian(x)
-        model: _Model = (_Dense if len(x) <= self.dense else _Free)(jacobian, r, self.inner)
+        model = self._model(jacobian, r)
         if not finite(self.loss, model.gradient):
             self.stop_reason = NOT_FINITE
         elif float(model.gradient.abs().max()) <= 0.5 * self.gradient_tolerance:
@@ -86,6 +87,13 @@ class GaussNewton:
         if self.stop_reason is not None:
             return x
         return self._descend(x, r, objective, model)
+
+    def _model(self, jacobian: Jacobian, r: Tensor) -> _Model:
+        if jacobian.shape[1] > self.dense:
+            return _Free(jacobian, r, self.inner)
+        if self._matrix is None or self._matrix.shape != jacobian.shape:
+            self._matrix = torch.empty(jacobian.shape, dtype=torch.float64)
+        return _Dense(jacobian, r, self._matrix)
 
     def _descend(self, x: Tensor, r: Tensor, objective: Objective, model: _Model) -> Tensor:
         """Raise the damping until a step goes down."""
@@ -169,9 +177,11 @@ class _Model(Protocol):
 class _Dense:
     """J and the lower half of J^T J."""
 
-    def __init__(self, jacobian: Jacobian, r: Tensor, inner: int) -> None:
-        self.matrix = torch.cat([block.double() for block in jacobian.blocks()])
-        n = self.matrix.shape[1]
+    def __init__(self, jacobian: Jacobian, r: Tensor, matrix: Tensor) -> None:
+        self.matrix, n, start = matrix, matrix.shape[1], 0
+        for block in jacobian.blocks():
+            self.matrix[start : start + len(block)] = block
+            start += len(block)
         self.normal = torch.zeros(n, n, dtype=torch.float64)
         for left in range(0, n, STRIP):  # the lower half, strip by strip
             strip = self.matrix[:, left : left + STRIP]
