@@ -1,0 +1,246 @@
+"""Windows in time: a long time is solved piece by piece, each from the end of the one before."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..geometry.errors import InputError
+from ..geometry.function import Function
+from ..geometry.grid import Grid
+from .conditions import Condition, Data, Initial
+from .config import PINNConfig
+from .derivatives.readings import make_derivatives
+from .fields import Points
+from .pinn import train
+from .random_features import RandomFeatureConfig, RandomFeatureResult, load_features
+from .random_features import solve as solve_features
+from .random_features.patches import Patches
+from .random_features.solver import first_patches
+from .result import CHECKPOINT, CONFIG, PINNResult, load_result, predict, relative_error
+from .run import Progress
+from .statement import Statement
+
+
+class Solved(Protocol):
+    """What a window gives: a field (n, coordinates) to (n, unknowns), and how long it took."""
+
+    @property
+    def field(self) -> nn.Module: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+Result = TypeVar("Result", bound=Solved)
+
+
+class WindowedField(nn.Module):
+    """The fields of windows as one: each has the times up to the next one's first."""
+
+    def __init__(self, fields: Sequence[nn.Module], starts: Sequence[float]) -> None:
+        super().__init__()
+        self.fields = nn.ModuleList(fields)
+        self.inner = torch.tensor(starts[1:], dtype=torch.float64)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(n, coordinates) to (n, unknowns)."""
+        window = torch.bucketize(
+            points[:, 0].detach().double().contiguous(), self.inner, right=True
+        )
+        parts, places = [], []
+        for number in window.unique().tolist():
+            here = (window == number).nonzero()[:, 0]
+            parts.append(self.fields[number](points[here]))
+            places.append(here)
+        return torch.cat(parts)[torch.cat(places).argsort()]
+
+
+@dataclass(frozen=True)
+class WindowedResult(Generic[Result]):
+    """A solution over all windows. times: (windows + 1,); results: one each."""
+
+    statement: Statement
+    times: tuple[float, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def field(self) -> WindowedField:
+        return WindowedField([result.field for result in self.results], self.times[:-1])
+
+    @property
+    def seconds(self) -> float:
+        return sum(result.seconds for result in self.results)
+
+    def predict(self, grid: Grid) -> np.ndarray:
+        """Values ([unknowns,] *grid.shape) on a grid whose axes are named as the coordinates."""
+        return predict(self.field, self.statement, grid)
+
+    def error(self, reference: Function) -> float:
+        """Relative L2 error against a reference on such a grid."""
+        return relative_error(self.field, self.statement, reference)
+
+
+def march(
+    statement: Statement,
+    windows: int | Sequence[float],
+    solve: Callable[[Statement, Result | None, int], Result],
+) -> WindowedResult[Result]:
+    """Solve window after window.
+
+    windows: their number, or the times between them, the first and the last included.
+    solve(statement, previous, number): solves the statement of one window; `previous` is what it
+    gave for the window before.
+
+    Raises InputError for a statement without time, and for times that are not the statement's.
+    """
+    times = window_times(statement, windows)
+    results: list[Result] = []
+    for number, (start, end) in enumerate(itertools.pairwise(times)):
+        previous = results[-1] if results else None
+        here = window_statement(statement, (start, end), previous and previous.field)
+        results.append(solve(here, previous, number))
+    return WindowedResult(statement, times, tuple(results))
+
+
+def window_times(statement: Statement, windows: int | Sequence[float]) -> tuple[float, ...]:
+    """The times between windows, checked."""
+    if statement.times is None:
+        raise InputError("expected a statement in time for windows, got a steady one")
+    first, last = statement.times
+    if isinstance(windows, int):
+        if windows < 1:
+            raise InputError(f"expected at least one window, got {windows}")
+        return tuple(float(t) for t in np.linspace(first, last, windows + 1))
+    times = tuple(float(t) for t in windows)
+    rising = all(a < b for a, b in itertools.pairwise(times))
+    if len(times) < 2 or not rising or (times[0], times[-1]) != (first, last):
+        raise InputError(f"expected rising times from {first} to {last}, got {times}")
+    return times
+
+
+class End:
+    """An unknown, or its rate, of a solved field as a field of the coordinates by name."""
+
+    differentiable = True
+
+    def __init__(self, field: nn.Module, statement: Statement, index: int, rate: bool) -> None:
+        self.field, self.statement, self.index, self.rate = field, statement, index, rate
+
+    def __call__(self, x: Points) -> Any:
+        points = torch.stack([x[name] for name in self.statement.coordinates], dim=1)
+        if not self.rate:
+            return self.field(points)[:, self.index]
+        names = self.statement.unknowns
+        derivatives = make_derivatives("nested", self.field, self.statement.coordinates, names)
+        index = self.index if len(names) > 1 else None
+        return derivatives(points, lambda u, d, x: d(u if index is None else u[index], "t"))
+
+
+def window_statement(
+    statement: Statement, times: tuple[float, float], previous: nn.Module | None
+) -> Statement:
+    """The statement between two times, which starts from the previous window's field."""
+    conditions: list[Condition] = []
+    for condition in statement.conditions:
+        if isinstance(condition, Initial) and previous is not None:
+            rate = End(previous, statement, condition.index, True) if condition.rate else None
+            value = End(previous, statement, condition.index, False)
+            conditions.append(dataclasses.replace(condition, value=value, rate=rate))
+        elif isinstance(condition, Data):
+            inside = (condition.points[:, 0] >= times[0]) & (condition.points[:, 0] <= times[1])
+            if bool(inside.any()):
+                points, values = condition.points[inside], condition.values[inside]
+                conditions.append(dataclasses.replace(condition, points=points, values=values))
+        else:
+            conditions.append(condition)
+    return dataclasses.replace(statement, times=times, conditions=conditions)
+
+
+def train_windows(
+    statement: Statement,
+    windows: int | Sequence[float],
+    config: PINNConfig | None = None,
+    output: Path | str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> WindowedResult[PINNResult]:
+    """Train a PINN in every window (see `train`).
+
+    output: a folder with a folder for each window; resume: windows that are done there are read,
+    and the one that was stopped goes on with the same bits.
+    """
+    if resume and output is None:
+        raise InputError("expected an output folder to resume from, got none; name it")
+
+    def solve(here: Statement, previous: PINNResult | None, number: int) -> PINNResult:
+        if output is None:
+            return train(here, config=config, progress=progress)
+        folder = window_folder(Path(output), number)
+        if resume and (folder / CONFIG).is_file():
+            return load_result(folder, here)
+        stopped = resume and (folder / CHECKPOINT).is_file()
+        return train(here, config=config, output=folder, resume=stopped, progress=progress)
+
+    return march(statement, windows, solve)
+
+
+def solve_windows(
+    statement: Statement,
+    windows: int | Sequence[float],
+    config: RandomFeatureConfig | None = None,
+    output: Path | str | None = None,
+    resume: bool = False,
+) -> WindowedResult[RandomFeatureResult]:
+    """Solve every window by random features (see `random_features.solve`).
+
+    A window starts with the space patches of the one before. output, resume: as in
+    `train_windows`.
+    """
+    chosen = config or RandomFeatureConfig()
+    if resume and output is None:
+        raise InputError("expected an output folder to resume from, got none; name it")
+
+    def solve(
+        here: Statement, previous: RandomFeatureResult | None, number: int
+    ) -> RandomFeatureResult:
+        folder = None if output is None else window_folder(Path(output), number)
+        if resume and folder is not None and (folder / "features.json").is_file():
+            return load_features(folder, here)
+        patches = first_patches(here, chosen)
+        guess = None
+        if previous is not None:
+            patches = Patches(
+                (patches.edges[0], *previous.field.patches.edges[1:]), patches.periodic
+            )
+            guess = held(previous.field, here)
+        result = solve_features(here, chosen, patches=patches, guess=guess)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            result.save(folder)
+        return result
+
+    return march(statement, windows, solve)
+
+
+def held(field: nn.Module, statement: Statement) -> Callable[[Tensor], Tensor]:
+    """The field at the first time of a statement, as a guess for all of its times."""
+    assert statement.times is not None  # a window has times
+    first = statement.times[0]
+
+    def guess(points: Tensor) -> Tensor:
+        return field(torch.cat([torch.full_like(points[:, :1], first), points[:, 1:]], dim=1))
+
+    return guess
+
+
+def window_folder(folder: Path, number: int) -> Path:
+    return folder / f"window-{number:03d}"

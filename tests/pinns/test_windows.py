@@ -1,0 +1,139 @@
+"""Windows in time: one solution of many, started from each other, resumed with the same bits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from sobolev.geometry.errors import InputError
+from sobolev.geometry.function import Function
+from sobolev.geometry.grid import Grid
+from sobolev.geometry.shapes import Box
+from sobolev.pinns import windows
+from sobolev.pinns.conditions import Data, Dirichlet, Initial, Periodic
+from sobolev.pinns.config import PINNConfig
+from sobolev.pinns.random_features import RandomFeatureConfig
+from sobolev.pinns.statement import Statement
+from sobolev.pinns.windows import solve_windows, train_windows, window_statement
+
+FEATURES = RandomFeatureConfig(features=150, patches=2, refinements=0)
+SMALL = PINNConfig(
+    width=8, depth=2, points=64, initial_points=32, weighting="fixed", first_steps=10,
+    second="gauss_newton", second_steps=12, refresh_every=0, checkpoint_every=4, log_every=4,
+)  # fmt: skip
+
+
+def heat(**changes):
+    """u_t = u_xx / 10 on a periodic interval: u = exp(-t pi^2 / 10) sin(pi x)."""
+    return Statement(
+        ("t", "x"), Box((-1.0,), (1.0,)), lambda u, d, x, p: d(u, "t") - 0.1 * d(u, "xx"),
+        (Periodic("x", hard=True), Initial(lambda x: torch.sin(math.pi * x["x"]))),
+        times=(0.0, 2.0), **changes,
+    )  # fmt: skip
+
+
+def heat_truth():
+    grid = Grid(((0.0, 2.0), (-1.0, 1.0)), (21, 32), periodic=(False, True), names=("t", "x"))
+    t, x = grid.coordinates()
+    return Function(np.exp(-0.1 * np.pi**2 * t) * np.sin(np.pi * x), grid)
+
+
+def test_random_features_over_many_windows():
+    result = solve_windows(heat(), 4, FEATURES)
+    assert result.times == (0.0, 0.5, 1.0, 1.5, 2.0)
+    assert result.error(heat_truth()) < 1e-8
+    assert result.seconds == sum(one.seconds for one in result.results)
+    # Every window has its own field, and they meet.
+    times = torch.tensor([[0.25, 0.3], [1.75, 0.3], [0.75, 0.3]], dtype=torch.float64)
+    each = [result.results[i].field(times[j : j + 1]) for j, i in enumerate((0, 3, 1))]
+    assert torch.equal(result.field(times), torch.cat(each))
+    meet = torch.tensor([[1.0, 0.3]], dtype=torch.float64)
+    gap = result.results[1].field(meet) - result.results[2].field(meet)
+    assert gap.abs().max() < 1e-9
+
+
+def test_an_equation_of_second_order_goes_on_with_value_and_rate():
+    statement = Statement(
+        ("t", "x"), Box((0.0,), (math.pi,)), lambda u, d, x, p: d(u, "tt") - d(u, "xx"),
+        (Initial(0.0, rate=lambda x: torch.sin(x["x"])), Dirichlet("all", 0.0)),
+        times=(0.0, 6.0),
+    )  # fmt: skip
+    result = solve_windows(statement, (0.0, 2.0, 4.0, 6.0), FEATURES)
+    points = statement.interior(torch.rand(200, 2, dtype=torch.float64))
+    exact = torch.sin(points[:, 0]) * torch.sin(points[:, 1])
+    assert (result.field(points)[:, 0] - exact).abs().max() < 1e-6
+
+
+def test_a_pinn_in_windows_and_its_resume(tmp_path, monkeypatch):
+    whole = train_windows(heat(), 2, SMALL, tmp_path / "whole")
+    assert whole.error(heat_truth()) < 0.02
+    calls = []
+
+    def stop_at_the_second(step, total, text):
+        calls.append(step)
+        if calls.count(12) == 2:  # in the second window
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_windows(heat(), 2, SMALL, tmp_path / "cut", progress=stop_at_the_second)
+    trained = []
+    original = windows.train
+    monkeypatch.setattr(windows, "train", lambda *a, **k: trained.append(k) or original(*a, **k))
+    resumed = train_windows(heat(), 2, SMALL, tmp_path / "cut", resume=True)
+    assert [k["resume"] for k in trained] == [True]  # the first window is read
+    grid = heat_truth().on
+    assert np.array_equal(resumed.predict(grid), whole.predict(grid))
+
+
+def test_random_features_resume_with_the_same_bits(tmp_path):
+    whole = solve_windows(heat(), 3, FEATURES, tmp_path)
+    for path in (tmp_path / "window-002").iterdir():
+        path.unlink()
+    resumed = solve_windows(heat(), 3, FEATURES, tmp_path, resume=True)
+    grid = heat_truth().on
+    assert np.array_equal(resumed.predict(grid), whole.predict(grid))
+
+
+def test_hard_initial_fields_go_on_through_windows():
+    config = PINNConfig(**{**SMALL.to_dict(), "hard_initial": True})
+    result = train_windows(heat(), 2, config)
+    x = torch.linspace(-1.0, 1.0, 20, dtype=torch.float64)
+    meet = torch.stack([torch.ones_like(x), x], dim=1)
+    gap = result.results[0].field(meet) - result.results[1].field(meet)
+    assert gap.abs().max() < 1e-14
+
+
+def test_data_belong_to_the_window_of_their_time():
+    points = np.array([[0.2, 0.0], [0.6, 0.1], [1.8, 0.2]])
+    conditions = (*heat().conditions, Data(points, np.arange(3.0)))
+    statement = Statement(
+        ("t", "x"), Box((-1.0,), (1.0,)), heat().residual, conditions, times=(0.0, 2.0)
+    )
+    seen = []
+    for times in ((0.0, 0.5), (0.5, 1.0), (1.0, 1.5)):
+        here = window_statement(statement, times, None)
+        assert here.times == times
+        seen += [[c.values.tolist() for c in here.conditions if isinstance(c, Data)]]
+    assert seen == [[[0.0]], [[1.0]], []]
+
+
+@pytest.mark.parametrize(
+    "chosen, words",
+    [(0, "at least one window"), ((0.0, 1.0), "rising times from 0.0 to 2.0"),
+     ((0.0, 1.5, 1.0, 2.0), "rising times")],
+)  # fmt: skip
+def test_refuses_times(chosen, words):
+    with pytest.raises(InputError, match=words):
+        solve_windows(heat(), chosen, FEATURES)
+
+
+def test_refuses_steady_statements_and_a_resume_from_nowhere():
+    steady = Statement(
+        ("x",), Box((0.0,), (1.0,)), lambda u, d, x, p: d(u, "xx"), (Dirichlet("all", 0.0),)
+    )
+    with pytest.raises(InputError, match="got a steady one"):
+        solve_windows(steady, 2)
+    for run in (solve_windows, train_windows):
+        with pytest.raises(InputError, match="output folder"):
+            run(heat(), 2, resume=True)
