@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sobolev.datasets.problem import Draw, Problem
 from sobolev.datasets.registry import make_problem
 from sobolev.datasets.ruler import Contestant, Inputs, answer_frames
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
-from sobolev.scripts.pinn import Instance, solver_inputs
+from sobolev.scripts.pinn import load_solution, spacetime
 
 
 @dataclass(frozen=True)
@@ -62,31 +64,30 @@ def _contestant(name: str, bundle: Any, grid: Grid) -> Contestant:
 
 
 def pinn_case(folder: Path) -> Case:
-    """The case of a PINN: its one instance, all frames after the first."""
-    from sobolev.pinns.result import load_result
-    from sobolev.pinns.statement import state_problem
+    """The case of what `sobolev pinn` solved: its one instance, all frames after the first."""
+    from sobolev.pinns.result import PINNResult
 
-    instance = Instance.load(folder)
-    problem, draw = instance.make()
-    result = load_result(folder, state_problem(problem, solver_inputs(problem, draw)))
+    instance, problem, draw, result = load_solution(folder)
     grid = problem.grid(256)
-    times = problem.times
-    assert times is not None
 
     def solve(inputs: Inputs) -> Function:
-        spacetime = Grid(
-            ((float(times[0]), float(times[-1])), *grid.extent),
-            (len(times), *grid.shape), (False, *grid.wraps), names=("t", *grid.names),
-        )  # fmt: skip
-        return Function(answer_frames(problem, result.predict(spacetime)[None]), grid)
+        values = result.predict(spacetime(problem, grid))
+        if len(problem.outputs) == 1 and len(problem.unknowns) > 1:
+            values = values[0]
+        elif len(problem.outputs) > 1:
+            values = values[: len(problem.outputs)]
+            values = np.moveaxis(values, 0, 1) if problem.times is not None else values
+        return Function(answer_frames(problem, values[None]), grid)
 
     contestant = Contestant(
         folder.name, "surrogate", grid, solve, per_instance_seconds=result.seconds
     )
-    curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
     facts = {
-        "name": folder.name, "folder": str(folder), "model": "pinn", "command": instance.command,
-        "log": curve, "stop_reasons": list(result.stop_reasons),
+        "name": folder.name, "folder": str(folder), "model": instance.method,
+        "command": instance.command,
         "parameters": sum(p.numel() for p in result.field.parameters()),
     }  # fmt: skip
+    if isinstance(result, PINNResult):
+        curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
+        facts |= {"log": curve, "stop_reasons": list(result.stop_reasons)}
     return Case(problem, [draw], grid, [contestant], [facts])

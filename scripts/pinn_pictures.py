@@ -1,0 +1,165 @@
+"""What `sobolev pinn` shows of a solution: itself, error, residual, spectrum, points, training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from sobolev.geometry.function import Function
+from sobolev.geometry.grid import Grid
+from sobolev.geometry.norms import energy_spectrum
+from sobolev.operators.checkpoint import load_state
+from sobolev.pinns.derivatives.readings import make_derivatives
+from sobolev.pinns.result import CHECKPOINT, CHECKPOINT_SCHEMA, PINNResult
+from sobolev.scripts import figures
+from sobolev.scripts.pinn import load_solution
+
+CHUNK = 4096
+TIMES = 129
+
+
+def draw_pictures(folder: Path, truth: Function, path: Path) -> None:
+    """Six panels of the solution in a folder, beside its reference on a grid of space-time."""
+    _, _, _, result = load_solution(folder)
+    assert isinstance(truth.on, Grid)
+    grid, cut = truth.on, shown_part(truth.on)
+    right = first_unknown(truth.numpy(), grid)
+    ours = first_unknown(result.predict(grid), grid)
+    smooth, finer = ours, grid
+    if grid.names[0] == "t" and grid.ndim == 2:  # the reference has few times
+        finer = grid.with_shape((max(TIMES, grid.shape[0]), *grid.shape[1:]))
+        smooth = first_unknown(result.predict(finer), finer)
+    with figures.style():
+        figure = Figure(figsize=(10.5, 6.4))
+        (a, b, c), (d, e, f) = figure.subplots(2, 3)
+        name = result.statement.unknowns[0]
+        panel(a, smooth[cut], finer, cut, f"solution {name}")
+        panel(b, (ours - right)[cut], grid, cut, "error against the reference", "RdBu_r")
+        size = np.log10(np.maximum(residual_size(result, finer, cut), 1e-300))
+        panel(c, size, finer, cut, "log10 |residual|", "magma")
+        draw_training(d, result)
+        draw_spectrum(e, ours, right, grid)
+        draw_points(f, folder, result)
+        figure.savefig(path, dpi=130)
+
+
+def first_unknown(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """(*grid.shape) of ([unknowns,] *grid.shape)."""
+    return values if values.ndim == grid.ndim else values[0]
+
+
+def shown_part(grid: Grid) -> tuple[Any, ...]:
+    """An index that leaves the two axes worth showing: the last time, the middle of a box."""
+    if grid.ndim <= 2:
+        return (slice(None),) * grid.ndim
+    fixed = -1 if grid.names[0] == "t" else grid.shape[0] // 2
+    rest = tuple(n // 2 for n in grid.shape[1:-2])
+    return (fixed, *rest, slice(None), slice(None))
+
+
+def panel(
+    axes: Axes, values: np.ndarray, grid: Grid, cut: tuple[Any, ...], title: str,
+    colormap: str = "viridis",
+) -> None:  # fmt: skip
+    """A line, or an image with the first of its axes to the right."""
+    open_axes = [i for i, part in enumerate(cut) if isinstance(part, slice)]
+    if len(open_axes) == 1:
+        axes.plot(grid.axes[open_axes[0]], values, color=figures.COLOURS[1], lw=1.2)
+        axes.set_title(title)
+        axes.set_xlabel(grid.names[open_axes[0]])
+        return
+    extent = [end for i in open_axes for end in grid.extent[i]]
+    largest = float(np.abs(values).max())
+    ends = (-largest, largest) if colormap == "RdBu_r" else (None, None)
+    image = axes.imshow(
+        values.T, origin="lower", extent=tuple(extent), cmap=colormap, aspect="auto",
+        vmin=ends[0], vmax=ends[1], interpolation="nearest",
+    )  # fmt: skip
+    axes.figure.colorbar(image, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
+    axes.grid(False)
+    axes.set_title(title)
+    axes.set_xlabel(grid.names[open_axes[0]])
+    axes.set_ylabel(grid.names[open_axes[1]])
+
+
+def residual_size(result: Any, grid: Grid, cut: tuple[Any, ...]) -> np.ndarray:
+    """Root of the sum of squares of the equations' residuals on the part of the grid."""
+    statement = result.statement
+    points = np.stack([axis[cut] for axis in grid.coordinates()], axis=-1)
+    dtype = next(result.field.parameters()).dtype
+    flat = torch.from_numpy(points.reshape(-1, grid.ndim).copy()).to(dtype)
+    # The one reading that takes any field, random features too.
+    read = make_derivatives("nested", result.field, statement.coordinates, statement.unknowns)
+    parts = []
+    for chunk in flat.split(CHUNK):
+        r = read(chunk, statement.equation)
+        each = (r,) if isinstance(r, Tensor) else r
+        parts.append(torch.stack([one.detach().square() for one in each]).sum(dim=0).sqrt())
+    return torch.cat(parts).numpy().reshape(points.shape[:-1])
+
+
+def draw_training(axes: Axes, result: Any) -> None:
+    """Loss and error by seconds; for random features the two figures that they have."""
+    axes.set_title("training")
+    if not isinstance(result, PINNResult):
+        axes.set_axis_off()
+        text = f"{result.unknowns:,} unknowns\nmisfit {result.misfit:.1e}\n{result.seconds:.1f} s"
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12)
+        return
+    seconds = result.column("seconds")
+    for name, colour in (("loss", figures.COLOURS[1]), ("error", figures.COLOURS[0])):
+        if name in result.columns:
+            axes.semilogy(seconds, result.column(name), color=colour, lw=1.2, label=name)
+    axes.set_xlabel("seconds")
+    axes.legend(fontsize=7)
+
+
+def draw_spectrum(axes: Axes, ours: np.ndarray, right: np.ndarray, grid: Grid) -> None:
+    """Energy by wave number of solution and error, in space at the last time where it moves."""
+    space, at = grid, ()
+    if grid.names[0] == "t" and grid.ndim > 1:
+        space = Grid(
+            grid.extent[1:], grid.shape[1:], grid.wraps[1:], grid.centering, names=grid.names[1:]
+        )
+        at = (-1,)
+    for values, label, colour in (
+        (right[at], "reference", figures.CLASSICAL),
+        ((ours - right)[at], "error", figures.COLOURS[0]),
+    ):
+        k, energy = energy_spectrum(values, space)
+        seen = (k > 0) & (energy > 0)
+        axes.loglog(k[seen], energy[seen], color=colour, lw=1.3, label=label)
+    axes.set_title("spectrum" + (", last time" if at else ""))
+    axes.set_xlabel("wave number |k|")
+    axes.legend(fontsize=7)
+
+
+def draw_points(axes: Axes, folder: Path, result: Any) -> None:
+    """Where the equation was asked for at last, or the patches of random features."""
+    statement = result.statement
+    names = statement.coordinates
+    axes.grid(False)
+    if isinstance(result, PINNResult):
+        unit = load_state(folder / CHECKPOINT, CHECKPOINT_SCHEMA)["unit"]
+        points = statement.interior(unit).numpy()
+        beside = points[:, 1] if len(names) > 1 else np.zeros(len(points))
+        axes.plot(points[:, 0], beside, ".", ms=1.2, color=figures.COLOURS[1], alpha=0.6)
+        axes.set_title(f"{len(points)} points of the equation")
+    else:
+        edges = result.field.patches.edges
+        for x in edges[0]:
+            axes.axvline(x, color=figures.COLOURS[1], lw=0.8)
+        for y in edges[1] if len(edges) > 1 else ():
+            axes.axhline(y, color=figures.COLOURS[1], lw=0.8)
+        axes.set_xlim(edges[0][0], edges[0][-1])
+        if len(edges) > 1:
+            axes.set_ylim(edges[1][0], edges[1][-1])
+        axes.set_title("patches")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1] if len(names) > 1 else "")

@@ -1,0 +1,73 @@
+"""`sobolev pinn`: methods, kinds of problems, pictures, and the way into a benchmark."""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+
+from sobolev.pinns.config import DEMO, PINNConfig
+from sobolev.pinns.methods import METHODS
+from sobolev.scripts.cli import main
+
+QUICK = (
+    "--pinn.first_steps", "3", "--pinn.second_steps", "3", "--pinn.points", "32", "--pinn.width",
+    "8", "--pinn.depth", "2", "--pinn.threads", "1", "--pinn.log_every", "2", "--resolution", "16",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words):
+    return main([str(word) for word in words])
+
+
+def shape_of(path):
+    return matplotlib.image.imread(path).shape
+
+
+def error_in(text):
+    return float(re.search(r"relative L2 error (\S+)", text)[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_known_to_the_options(method):
+    assert PINNConfig.from_dict({**DEMO.to_dict(), **METHODS[method]})
+
+
+def test_a_method_sets_defaults_that_flags_override(capsys):
+    words = ("pinn", "advection", "--method", "broyden", "--pinn.weighting", "fixed", *QUICK)
+    assert run(*words, "--output", "out") == 0
+    config = json.loads(Path("out/config.json").read_text())["config"]
+    assert config["second"] == "ssbroyden"
+    assert config["weighting"] == "fixed"
+    assert json.loads(Path("out/instance.json").read_text())["method"] == "broyden"
+
+
+SHORT = ("--problem.horizon", "0.05", "--problem.frames", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("poisson", ()), ("chaotic", ()), ("navier_stokes", SHORT)]
+)
+def test_every_kind_of_problem_is_drawn_and_measured(name, words, capsys):
+    """Steady; several outputs and no axes; more unknowns than outputs."""
+    assert run("pinn", name, *words, *QUICK, "--output", "out") == 0
+    assert 0.0 < error_in(capsys.readouterr().out) < 1e4
+    assert shape_of("out/pictures.png")[:2] == (832, 1365)
+
+
+def test_random_features_solve_and_are_benchmarked(capsys):
+    words = ("pinn", "advection", "--method", "random_features")
+    sizes = ("--features.features", 60, "--features.patches", 2, "--features.refinements", 1)
+    assert run(*words, *sizes, "--resolution", 32, "--output", "out") == 0
+    assert "baseline that every PINN has to face" in capsys.readouterr().out
+    assert shape_of("out/pictures.png")[:2] == (832, 1365)
+    assert run("benchmark", "out", "--output", "bench", "--repeats", 1) == 0
+    facts = json.loads(Path("bench/benchmark.json").read_text())
+    assert facts["surrogates"][0]["model"] == "random_features"
+    assert run("report", "bench", "--output", "report.html") == 0
