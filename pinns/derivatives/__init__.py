@@ -1,7 +1,11 @@
 """Derivatives of networks and of expressions of them.
 
+readings     `make_derivatives`: nested, Taylor mode, and the choice between all
+expressions  a residual on given derivatives: which it needs, and its values
 jets         truncated Taylor series as tensors, the type that flows through a network
 operations   sums, products, elementary functions of jets
 shapes       linear layers, indexing, joining of jets
-expressions  a residual on given derivatives: which it needs, and its values
+fused        chains of layers as one compiled pass; programs, blocks: what it is made of
+compiled     Taylor mode through torch's compiler
+randomised   sums over very many coordinates from a few; columns, estimates
 """

@@ -25,6 +25,11 @@ length 1, or fewer axes than the values: it broadcasts to them. One more axis in
 several directions (`randomised`)."""
 Rule = Callable[[Index], Coefficient]
 
+
+class Unreadable(InputError):
+    """A network or a residual that Taylor mode has no rules for."""
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 """What a jet can do, by the name of the torch function or method; filled by `operations`."""
 
@@ -241,7 +246,7 @@ class Jet:
 def operation(name: str) -> Callable[..., Any]:
     """The rule of a torch function. Raises InputError where there is none."""
     if name not in OPERATIONS:
-        raise InputError(
+        raise Unreadable(
             f"expected operations that Taylor mode knows, got '{name}'; write it by others or"
             " choose the derivatives 'nested'"
         )

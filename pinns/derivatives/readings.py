@@ -18,7 +18,7 @@ from ...geometry.calculus.autograd import AutogradCalculus
 from ...geometry.calculus.base import check_coordinates
 from ...geometry.errors import InputError
 from .expressions import Function, Partials, evaluate, required
-from .jets import Coefficient, Index, Jet, closure
+from .jets import Coefficient, Index, Jet, Unreadable, closure
 
 Field = Callable[[Any], Any]
 """Points (n, coordinates) to values (n, unknowns); a network."""
@@ -168,6 +168,31 @@ def seeded(points: Tensor, indices: tuple[Index, ...]) -> Jet:
     return Jet(points, rule, indices)
 
 
+class Automatic(Derivatives):
+    """The fastest that can read the field: `fused`, else `nested`.
+
+    Measured on a plain network of 4 layers of 64 units: `fused` is ahead at every order, and
+    `compiled` never is. Where the network is no chain of layers, `fused` is Taylor mode, which
+    takes as long as `nested` at second order and a third of it at fourth, in less memory.
+    `randomised` is never taken by itself: its results are estimates.
+    """
+
+    def __init__(
+        self, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+    ) -> None:
+        super().__init__(field, coordinates, unknowns)
+        self.chosen = make_derivatives("fused", field, coordinates, unknowns)
+
+    def __call__(self, points: Tensor, function: Function) -> Any:
+        try:
+            return self.chosen(points, function)
+        except Unreadable:
+            nested = Nested(self.field, self.coordinates, self.unknowns)
+            result = nested(points, function)
+        self.chosen = nested
+        return result
+
+
 def make_derivatives(
     name: str,
     field: Field,
@@ -195,6 +220,12 @@ def _fused(*arguments: Any) -> Derivatives:
     return Fused(*arguments)
 
 
+def _compiled(*arguments: Any) -> Derivatives:
+    from .compiled import Compiled  # torch's compiler takes its time to import
+
+    return Compiled(*arguments)
+
+
 def _randomised(*arguments: Any, **options: Any) -> Derivatives:
     from .randomised import Randomised
 
@@ -202,8 +233,10 @@ def _randomised(*arguments: Any, **options: Any) -> Derivatives:
 
 
 READINGS: dict[str, Callable[..., Derivatives]] = {
+    "auto": Automatic,
     "nested": Nested,
     "taylor": Taylor,
+    "compiled": _compiled,
     "fused": _fused,
     "randomised": _randomised,
 }

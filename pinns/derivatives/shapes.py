@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...geometry.errors import InputError
-from .jets import Coefficient, Index, Jet, full, plain
+from .jets import Coefficient, Index, Jet, Unreadable, full, plain
 from .operations import Unary, rule_for
 
 
-def mixed(name: str) -> InputError:
-    return InputError(
+def mixed(name: str) -> Unreadable:
+    return Unreadable(
         f"expected '{name}' to leave the points of the first axis apart, got one that mixes them;"
         " choose another axis"
     )
@@ -94,7 +93,7 @@ def same(f: Jet, **_: Any) -> Jet:
 
 @rule_for("to", "type_as", "double", "float")
 def to(f: Jet, target: Any = None) -> Any:
-    raise InputError("expected one precision throughout the network, got a conversion")
+    raise Unreadable("expected one precision throughout the network, got a conversion")
 
 
 # -- shapes ------------------------------------------------------------------------------------

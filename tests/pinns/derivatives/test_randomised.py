@@ -77,14 +77,14 @@ def test_some_directions_are_unbiased_and_so_is_the_product_of_a_pair():
     assert excess.mean() > 4.0 * excess.std() / len(excess) ** 0.5
 
 
-def test_a_million_coordinates():
-    dimension = 1_000_000
+def test_a_hundred_thousand_coordinates():
+    dimension = 100_000
     weight = torch.rand(1, dimension, generator=torch.Generator().manual_seed(0))
     derivatives = Randomised(
         lambda x: torch.sin(nn.functional.linear(x, weight)),
         tuple(f"x{i}" for i in range(dimension)), directions=5,
     )  # fmt: skip
-    points = torch.full((2, dimension), 1e-6)
+    points = torch.full((2, dimension), 1e-5)
     rows = derivatives(points, lambda u, d, x: d.laplacian(u))
     drawn = weight[0, derivatives.draws[0]]
     value = torch.sin(nn.functional.linear(points, weight))[:, 0]

@@ -116,3 +116,49 @@ def test_refuses_what_it_cannot_read(name):
         read(lambda p: p.detach()[:, :1])
     with pytest.raises(InputError, match=r"expected derivatives of .*, got 'magic'"):
         make_derivatives("magic", build("mlp", "tanh"), ("t", "x"))
+
+
+def test_auto_is_fast_where_it_can_be_and_nested_where_it_must():
+    points = torch.rand(5, 2, dtype=F64)
+
+    def second(u, d, x):
+        return d(u, "xx")
+
+    network = build("mlp", "tanh")
+    derivatives = make_derivatives("auto", network, *NAMES)
+    derivatives(points, system)
+    assert type(derivatives.chosen).__name__ == "Fused"
+
+    def softmaxed(p):
+        return torch.softmax(p, dim=1)[:, :1]
+
+    derivatives = make_derivatives("auto", softmaxed, ("t", "x"))
+    truth = make_derivatives("nested", softmaxed, ("t", "x"))(points, second)
+    assert torch.equal(derivatives(points, second), truth)
+    assert type(derivatives.chosen).__name__ == "Nested"
+    with pytest.raises(InputError, match="got 'softmax'"):
+        make_derivatives("taylor", softmaxed, ("t", "x"))(points, second)
+
+
+def test_without_a_compiler_taylor_mode_goes_on(monkeypatch):
+    def missing(*_, **__):
+        raise RuntimeError("no C++ compiler\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", missing)
+    network = build("modified_mlp", "tanh")
+    points = torch.rand(5, 2, dtype=F64)
+    with pytest.warns(UserWarning, match=r"plain Taylor mode goes on: no C\+\+ compiler$"):
+        found = loss_and_slopes("compiled", network, points)
+    assert largest_error(loss_and_slopes("taylor", network, points), found) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlp", "modified_mlp"])
+def test_compiled(kind):
+    network = build(kind, "tanh")
+    derivatives = make_derivatives("compiled", network, *NAMES)
+    for n in (20, 31):
+        points = torch.rand(n, 2, dtype=F64)
+        truth = make_derivatives("nested", network, *NAMES)(points, system)
+        assert largest_error(truth, derivatives(points, system)) < 1e-13
+    assert len(derivatives._flat) == 1
