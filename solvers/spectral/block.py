@@ -85,6 +85,12 @@ class Block:
         )
         self.schemes: list[Scheme] = []
 
+    @property
+    def spreads(self) -> bool:
+        """Whether numbers that all samples share are written for each lane, so that loops over
+        few lanes run on from row to row."""
+        return not self.one and self.lanes < LANES
+
     # --- layout ----------------------------------------------------------------------------------
 
     def _laid(self, array: np.ndarray, group: int) -> np.ndarray:
@@ -92,7 +98,7 @@ class Block:
         if self.one:
             return array[self.samples[group, 0] if len(array) > 1 else 0][None]
         if len(array) == 1:
-            return array[0][:, None]
+            return np.repeat(array[0][:, None], self.lanes if self.spreads else 1, axis=1)
         return array[self.samples[group]].T
 
     def _parts(self, array: np.ndarray) -> np.ndarray:
@@ -178,6 +184,8 @@ class Block:
             points * self.lanes if alike else points,
             1 if alike else self.lanes,
             places_in, places_out, pairs_in, pairs_out,
+            job.equation.inputs is None and self.groups * r.count_in == self.work.inputs.shape[1],
+            bool(job.sources.any()),
         )  # fmt: skip
 
     def _pairs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -260,6 +268,7 @@ class Block:
                 array = np.repeat(array[:, :, None], self.groups, axis=0)
             else:
                 array = np.repeat(array[..., None], self.groups, axis=0)
+                array = np.repeat(array, self.lanes if self.spreads else 1, axis=-1)
             array = array.reshape(-1, *array.shape[2:])
             return array.real[None].astype(job.dtype) if real else self._parts(array)
 

@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 
 from ..kernels import borrowed, instructions, kernel
-from .vectors import VECTOR, Real, element, for_vectors, load, spread, store
+from .vectors import VECTOR, Real, Width, element, for_vectors, load, spread, store
 
 LANES = 16  # lines transformed together; a literal in the copies, so that they are unrolled
 # Cost of a pass, relative: one of 8 costs less than one of 4 and one of 2.
@@ -49,6 +49,7 @@ def plan(n: int, dtype: np.dtype) -> Plan:
     return Plan(np.array(radices, dtype=np.int64), np.concatenate(parts).astype(dtype))
 
 
+@lru_cache(maxsize=256)
 def good_length(least: int) -> int:
     """The cheapest length to transform of those from `least` on.
 
@@ -196,19 +197,19 @@ def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
             builder.load(builder.gep(factors, [at(t, one, k)])) for k in range(2 * radix - 2)
         ]
 
-        def butterfly(q, vector):
+        def butterfly(q, width):
             def get(array, k):
                 place = builder.add(at(i, si, k), q)
-                return load(builder, element(builder, array, place, vector), size)
+                return load(builder, element(builder, array, place, width), size)
 
             x = [(get(xr, k), get(xi, k)) for k in range(radix)]
             for k, (re, im) in enumerate(DFT[radix](x)):
                 if k:
-                    c, s = (spread(builder, value, vector) for value in twiddles[2 * k - 2 : 2 * k])
+                    c, s = (spread(builder, value, width) for value in twiddles[2 * k - 2 : 2 * k])
                     re, im = re * c - im * s, re * s + im * c
                 place = builder.add(at(o, so, k), q)
-                store(builder, re, element(builder, yr, place, vector), size)
-                store(builder, im, element(builder, yi, place, vector), size)
+                store(builder, re, element(builder, yr, place, width), size)
+                store(builder, im, element(builder, yi, place, width), size)
 
         for_vectors(builder, count, kind, size, butterfly)
         return context.get_dummy_value()
@@ -217,29 +218,43 @@ def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
 
 
 @kernel()
-def transform(xr, xi, yr, yi, lanes, n, radices, twiddles):
-    """Forward transform of `lanes` lines of n points, (n, lanes) in x; True if it ends in y."""
-    rest, stride, t, swapped = n, lanes, 0, False
-    for r in radices:
+def transform(
+    xr, xi, x0, x_step, yr, yi, y0, y_step, lanes, n, radices, twiddles, ar, ai, br, bi
+):  # fmt: skip
+    """Forward transform of `lanes` lines of n points from x to y.
+
+    Rows of lanes stand in x from x0 on, x_step apart, and so in y. What is between goes to a and b
+    in turns, (n, lanes) each, a first: x may be b, and y may be a after one pass, three and so on,
+    or else b.
+    """
+    rest, rows, t, passes = n, 1, 0, len(radices)
+    for k in range(passes):
+        r = radices[k]
         rest //= r
-        jump = rest * stride
+        if k == passes - 1:
+            zr, zi, z0, z_step = yr, yi, y0, y_step
+        elif k % 2 == 0:
+            zr, zi, z0, z_step = ar, ai, 0, lanes
+        else:
+            zr, zi, z0, z_step = br, bi, 0, lanes
+        run = rows if x_step == lanes and z_step == lanes else 1
+        si, so, count = rest * rows * x_step, rows * z_step, run * lanes
         for p in range(rest):
-            i, o = p * stride, r * p * stride
-            if r == 8:
-                _butterflies(8, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
-            elif r == 4:
-                _butterflies(4, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
-            elif r == 5:
-                _butterflies(5, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
-            elif r == 3:
-                _butterflies(3, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
-            else:
-                _butterflies(2, xr, xi, yr, yi, i, jump, o, stride, stride, twiddles, t)
+            for row in range(0, rows, run):
+                i, o = x0 + (p * rows + row) * x_step, z0 + (r * p * rows + row) * z_step
+                if r == 8:
+                    _butterflies(8, xr, xi, zr, zi, i, si, o, so, count, twiddles, t)
+                elif r == 4:
+                    _butterflies(4, xr, xi, zr, zi, i, si, o, so, count, twiddles, t)
+                elif r == 5:
+                    _butterflies(5, xr, xi, zr, zi, i, si, o, so, count, twiddles, t)
+                elif r == 3:
+                    _butterflies(3, xr, xi, zr, zi, i, si, o, so, count, twiddles, t)
+                else:
+                    _butterflies(2, xr, xi, zr, zi, i, si, o, so, count, twiddles, t)
             t += 2 * (r - 1)
-        stride *= r
-        xr, xi, yr, yi = yr, yi, xr, xi
-        swapped = not swapped
-    return swapped
+        rows *= r
+        xr, xi, x0, x_step = zr, zi, z0, z_step
 
 
 # --- lines of an array ----------------------------------------------------------------------------
@@ -257,11 +272,11 @@ def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count):
             for k in (0, 3)
         )
         _, t, t_step, _, s, s_step, count = arguments
-        vector = ir.VectorType(kind, VECTOR // size)
+        vector = Width(ir.VectorType(kind, VECTOR // size))
         with cgutils.for_range(builder, count) as loop:
             first = builder.add(s, builder.mul(loop.index, s_step))
             place = builder.add(t, builder.mul(loop.index, t_step))
-            for lane in range(0, LANES, vector.count):
+            for lane in range(0, LANES, vector.kind.count):
                 shift = ir.Constant(s.type, lane)
                 value = load(builder, element(builder, at, builder.add(first, shift), vector), size)
                 store(
@@ -305,7 +320,7 @@ def _turn(typingctx, out, lines, row, array, places, count):
             for k in (1, 3, 4)
         )
         row, count, width = arguments[2], arguments[5], VECTOR // size
-        vector, word = ir.VectorType(kind, width), row.type
+        vector, word = Width(ir.VectorType(kind, width)), row.type
 
         def constant(value):
             return ir.Constant(word, value)
@@ -402,26 +417,43 @@ def transform_lines(
     low = kept // 2 + 1  # waves 0..K
     high, gap = kept - low, n - kept
     x, y, x_place, y_place = scratch[:2], scratch[2:], places[0], places[1]
-    for start in range(0, lines, lanes):
-        first = min(start, lines - lanes)  # the last block overlaps the one before
+    last = y if len(radices) % 2 else x  # where the passes end
+    for start in range(0, lines, LANES):
+        # The last block overlaps the one before, where that makes it a whole one.
+        lanes = min(LANES, lines)
+        first = min(start, lines - lanes)
         _place(x_place, first, lanes, n_in, inner)
         _place(y_place, first, lanes, n_out, inner)
-        side_by_side = lanes == LANES and x_place[lanes - 1] - x_place[0] == LANES - 1
+        beside = (
+            x_place[lanes - 1] - x_place[0] == lanes - 1
+            and y_place[lanes - 1] - y_place[0] == lanes - 1
+        )
+        # Rows of points are transformed from and to where they stand.
+        direct = beside and len(radices) > 0
+        together = beside and lanes == LANES
         for part in range(2):
             given, block = source[1 - part if inverse else part], x[part]
             if inverse:
-                _gather(block, x_place, inner, 0, given, 0, low, lanes, side_by_side)
+                _gather(block, x_place, inner, 0, given, 0, low, lanes, together)
                 for j in range(low * lanes, (low + gap) * lanes):
                     block[j] = 0
-                _gather(block, x_place, inner, low + gap, given, low, high, lanes, side_by_side)
-            else:
-                _gather(block, x_place, inner, 0, given, 0, n, lanes, side_by_side)
-        swapped = transform(x[0], x[1], y[0], y[1], lanes, n, radices, twiddles)
+                _gather(block, x_place, inner, low + gap, given, low, high, lanes, together)
+            elif not direct:
+                _gather(block, x_place, inner, 0, given, 0, n, lanes, together)
+        xr, xi, x0, x_step = x[0], x[1], 0, lanes
+        yr, yi, y0, y_step = last[0], last[1], 0, lanes
+        if direct and inverse:
+            yr, yi, y0, y_step = target[1], target[0], y_place[0], inner
+        elif direct:
+            xr, xi, x0, x_step = source[0], source[1], x_place[0], inner
+        transform(
+            xr, xi, x0, x_step, yr, yi, y0, y_step, lanes, n, radices, twiddles,
+            y[0], y[1], x[0], x[1],
+        )  # fmt: skip
         for part in range(2):
-            block = y[part] if swapped else x[part]
-            result = target[1 - part if inverse else part]
-            if inverse:
-                _scatter(block, y_place, inner, 0, result, 0, n, lanes, side_by_side)
-            else:
-                _scatter(block, y_place, inner, 0, result, 0, low, lanes, side_by_side)
-                _scatter(block, y_place, inner, low + gap, result, low, high, lanes, side_by_side)
+            block, result = last[part], target[1 - part if inverse else part]
+            if not inverse:
+                _scatter(block, y_place, inner, 0, result, 0, low, lanes, together)
+                _scatter(block, y_place, inner, low + gap, result, low, high, lanes, together)
+            elif not direct:
+                _scatter(block, y_place, inner, 0, result, 0, n, lanes, together)

@@ -81,6 +81,10 @@ class Products(NamedTuple):
     pairs_in: np.ndarray
     """(pairs, 2): slot of the real function and of the imaginary one"""
     pairs_out: np.ndarray
+    plain: bool
+    """The w are the unknowns."""
+    forced: bool
+    """There are sources."""
 
 
 class Scheme(NamedTuple):
@@ -189,22 +193,26 @@ def evaluate(
     axes = len(space.sizes)
     rows, columns = u.shape[2], u.shape[3]
     size, own = rows * columns, sources.shape[2] * sources.shape[3]
-    for part in range(2):
-        for f in range(u.shape[1]):
-            place = part * u.shape[1] + f
+    if products.forced:
+        for place in range(2 * u.shape[1]):
             fill(rows, columns, own != size, sources, place * own, slope, place * size)
+    else:
+        clear(slope)
     _apply(coupling, u, slope)
     if not len(symbols_in.places):
         return
     modes, points = work.stages[0], work.stages[axes]
-    clear(work.inputs)
-    _apply(symbols_in, u, work.inputs)
+    inputs = u
+    if not products.plain:
+        inputs = work.inputs
+        clear(inputs)
+        _apply(symbols_in, u, inputs)
     pairs = len(products.pairs_in)
     lanes = space.lanes
     if space.complex_valued:
-        copy(modes, work.inputs)
+        copy(modes, inputs)
     else:
-        _between(True, work.inputs, products.pairs_in, space, modes)
+        _between(True, inputs, products.pairs_in, space, modes)
     for axis in range(axes):
         outer, kept, inner, n = space.sizes[axis]
         transform(

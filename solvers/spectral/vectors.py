@@ -3,13 +3,14 @@
 LLVM turns a loop into vector code only if it can show, with few comparisons, that no row lies over
 another. Loops over real and imaginary parts have more rows than that. Here every vector is read
 before any is written, so rows may be the same, but must not overlap otherwise. A slice for every
-row would cost more than the work on a short one, so blocks are loops of their own.
+row would cost more than the work on a short one, so blocks are loops of their own. What a row
+leaves beyond whole vectors is one vector more with a mask, so that few lanes are vector code too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -21,7 +22,7 @@ VECTOR = 64  # bytes of a vector register
 
 
 class Real:
-    """A number or a vector in the code that is being written."""
+    """A vector in the code that is being written."""
 
     flags = ("contract", "nsz")
 
@@ -43,49 +44,87 @@ class Real:
 
     def times(self, factor: float) -> Real:
         kind = self.value.type
-        if isinstance(kind, ir.VectorType):
-            constant = ir.Constant(kind, [ir.Constant(kind.element, factor)] * kind.count)
-        else:
-            constant = ir.Constant(kind, factor)
+        constant = ir.Constant(kind, [ir.Constant(kind.element, factor)] * kind.count)
         return self * Real(self.builder, constant)
 
 
-def element(builder: ir.IRBuilder, array: Any, index: Any, vector: ir.VectorType | None) -> Any:
-    """Pointer to array[index], or to the vector that begins there."""
+class Width(NamedTuple):
+    """How many numbers the written code takes at once: a vector of them, or those of a mask."""
+
+    kind: ir.VectorType
+    mask: Any = None
+
+
+class Spot(NamedTuple):
+    """Where a vector stands."""
+
+    pointer: Any
+    width: Width
+
+
+def element(builder: ir.IRBuilder, array: Any, index: Any, width: Width) -> Spot:
+    """Where the vector of array[index] and what follows it stands."""
     pointer = builder.gep(array, [index])
-    return pointer if vector is None else builder.bitcast(pointer, vector.as_pointer())
+    return Spot(builder.bitcast(pointer, width.kind.as_pointer()), width)
 
 
-def load(builder: ir.IRBuilder, pointer: Any, size: int) -> Real:
-    value = builder.load(pointer)
+def load(builder: ir.IRBuilder, spot: Spot, size: int) -> Real:
+    """Numbers that the mask leaves out are zero, and their memory is not touched."""
+    kind, mask = spot.width
+    if mask is not None:
+        call = _masked(builder, "load", kind, kind, [spot.pointer.type, _INT, mask.type, kind])
+        nothing = ir.Constant(kind, None)
+        return Real(builder, builder.call(call, [spot.pointer, _INT(size), mask, nothing]))
+    value = builder.load(spot.pointer)
     value.align = size
     return Real(builder, value)
 
 
-def store(builder: ir.IRBuilder, value: Real, pointer: Any, size: int) -> None:
-    builder.store(value.value, pointer).align = size
+def store(builder: ir.IRBuilder, value: Real, spot: Spot, size: int) -> None:
+    kind, mask = spot.width
+    if mask is not None:
+        types_ = [kind, spot.pointer.type, _INT, mask.type]
+        call = _masked(builder, "store", kind, ir.VoidType(), types_)
+        builder.call(call, [value.value, spot.pointer, _INT(size), mask])
+        return
+    builder.store(value.value, spot.pointer).align = size
+
+
+_INT = ir.IntType(32)
+
+
+def _masked(
+    builder: ir.IRBuilder, verb: str, kind: ir.VectorType, result: ir.Type, arguments: list[ir.Type]
+) -> Any:
+    number = {"double": "f64", "float": "f32"}[str(kind.element)]
+    name = f"llvm.masked.{verb}.v{kind.count}{number}.p0"
+    function = ir.FunctionType(result, arguments)
+    return cgutils.get_or_insert_function(builder.module, function, name)
 
 
 def for_vectors(
     builder: ir.IRBuilder, count: Any, kind: ir.Type, size: int, body: Callable[..., None]
 ) -> None:
-    """body(start, vector type or None) for whole vectors, then for the numbers that are left."""
-    word, width = count.type, VECTOR // size
-    zero, one, wide = (ir.Constant(word, value) for value in (0, 1, width))
-    whole = builder.sub(count, builder.srem(count, wide))
+    """body(start, width) for whole vectors, then for the numbers that are left."""
+    word, lanes = count.type, VECTOR // size
+    vector = ir.VectorType(kind, lanes)
+    zero, wide = ir.Constant(word, 0), ir.Constant(word, lanes)
+    rest = builder.and_(count, ir.Constant(word, lanes - 1))
+    whole = builder.sub(count, rest)
     with cgutils.for_range_slice(builder, zero, whole, wide, word) as (start, _):
-        body(start, ir.VectorType(kind, width))
-    with cgutils.for_range_slice(builder, whole, count, one, word) as (start, _):
-        body(start, None)
+        body(start, Width(vector))
+    with builder.if_then(builder.icmp_unsigned("!=", rest, zero)):
+        numbers = ir.VectorType(_INT, lanes)
+        each = ir.Constant(numbers, list(range(lanes)))
+        limit = spread(builder, builder.trunc(rest, _INT), Width(numbers)).value
+        body(whole, Width(vector, builder.icmp_unsigned("<", each, limit)))
 
 
-def spread(builder: ir.IRBuilder, value: Any, vector: ir.VectorType | None) -> Real:
+def spread(builder: ir.IRBuilder, value: Any, width: Width) -> Real:
     """A number in all places of a vector."""
-    if vector is None:
-        return Real(builder, value)
-    nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-    single = builder.insert_element(nothing, value, ir.Constant(index, 0))
-    zeros = ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
+    nothing = ir.Constant(width.kind, ir.Undefined)
+    single = builder.insert_element(nothing, value, _INT(0))
+    zeros = ir.Constant(ir.VectorType(_INT, width.kind.count), [0] * width.kind.count)
     return Real(builder, builder.shuffle_vector(single, nothing, zeros))
 
 
@@ -117,13 +156,13 @@ def _block_loop(factors: int, reads: int, body: Body) -> Callable[..., Any]:
         zero, one = (ir.Constant(rows.type, value) for value in (0, 1))
 
         def loop(first: Any, count: Any, known: list[Any] | None) -> None:
-            def at(start: Any, vector: ir.VectorType | None) -> None:
+            def at(start: Any, width: Width) -> None:
                 place = builder.add(first, start)
-                spots = [element(builder, block, place, vector) for block in blocks]
+                spots = [element(builder, block, place, width) for block in blocks]
                 if known is None:
                     scales = [load(builder, spot, size) for spot in spots[:factors]]
                 else:
-                    scales = [spread(builder, value, vector) for value in known]
+                    scales = [spread(builder, value, width) for value in known]
                 values = [load(builder, spot, size) for spot in spots[factors : factors + reads]]
                 results = body(*scales, *values)
                 for value, spot in zip(results, spots[-len(results) :], strict=True):
@@ -212,10 +251,10 @@ def _mirror_loop(packs: bool) -> Callable[..., Any]:
                 for k in (zero, one)
             )
 
-            def at(lane: Any, vector: ir.VectorType | None) -> None:
+            def at(lane: Any, width: Width) -> None:
                 def elements(arrays: list[Any], start: Any) -> list[Any]:
                     place = builder.add(start, lane)
-                    return [element(builder, array, place, vector) for array in arrays]
+                    return [element(builder, array, place, width) for array in arrays]
 
                 parts, pair = elements(apart, first), [*elements(z, there), *elements(z, here)]
                 values = [load(builder, spot, size) for spot in (parts if packs else pair)]
