@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,15 +51,34 @@ class SampledField:
         columns = [x[name] for name in self.grid.names]
         if not self.differentiable:
             points = torch.stack([c.detach() for c in columns], dim=-1).numpy()
-            return torch.from_numpy(
-                np.ascontiguousarray(interpolate(self.values, self.grid, points))
-            )
+            values = np.ascontiguousarray(interpolate(self.values, self.grid, points))
+            # With a graph, so that a derivative is an error and no silent zero.
+            return WithoutSlope.apply(torch.from_numpy(values), *columns)
         phase = torch.zeros((), dtype=torch.float64)
         for axis, column in enumerate(columns):
             angle = (2.0 * math.pi / self.grid.lengths[axis]) * (column - self.grid.axes[axis][0])
             phase = phase + angle[:, None] * self._modes[axis]
         cosines, sines = self._amplitudes
         return torch.cos(phase) @ cosines + torch.sin(phase) @ sines
+
+
+class WithoutSlope(torch.autograd.Function):
+    """Values that depend on the coordinates in a way that cannot be differentiated."""
+
+    @staticmethod
+    def forward(values: Tensor, *columns: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> Any:
+        raise InputError(
+            "expected a field with derivatives, got samples on an open axis, of which only the "
+            "values are known; give a callable"
+        )
 
 
 def _fourier(values: np.ndarray, grid: Grid, cut: float) -> tuple[Tensor, tuple[Tensor, Tensor]]:

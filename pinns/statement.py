@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..datasets.problem import Problem, Variable
+from ..datasets.problem import Problem
 from ..geometry.calculus.base import check_coordinates
 from ..geometry.errors import InputError
-from ..geometry.function import Function
-from ..geometry.grid import Grid
 from ..geometry.shapes import Box, Shape
 from ..geometry.shapes.base import in_box
-from ..geometry.shapes.box import side_names
-from .conditions import Condition, Dirichlet, Initial, Neumann, Periodic
+from .conditions import Condition, Initial, Periodic
 from .constraints import StatedField
-from .fields import Field, Points, SampledField
+from .fields import Field, Points
+from .instances import end_conditions, initial_names, input_value
 
 ROUNDING = 1e-9  # of a length: how far outside still counts as the boundary
 
@@ -204,107 +202,54 @@ class Statement:
 
 
 def state_problem(
-    problem: Problem, inputs: Mapping[str, Any], boundary: Field | None = None
+    problem: Problem,
+    inputs: Mapping[str, Any],
+    boundary: Field | None = None,
+    conditions: Sequence[Condition] = (),
 ) -> Statement:
     """The statement of one instance of a problem.
 
     inputs: by name, one value for each of `problem.inputs`: a number for a scalar; for a field a
-    callable of the coordinates, a `Function`, or an array on `problem.grid(len(array))`.
+    callable of the coordinates, a `Function`, or an array on `problem.grid(len(array))`; a module
+    of `inverse` for what is to be found. conditions: more of them, such as `Data`.
     boundary: values of every unknown on all ends, instead of what the problem says of them.
     Raises InputError on what is missing, of another kind or shape, and for a problem that does not
     say what holds at its ends.
     """
     grid = problem.grid(8)
-    values = {v.name: _value(problem, v, inputs) for v in problem.inputs}
+    values = {v.name: input_value(problem, v, inputs) for v in problem.inputs}
+    trainable = {name: v for name, v in values.items() if isinstance(v, nn.Module)}
+    values |= dict.fromkeys(trainable, math.nan)  # `p` gets them as they are at each step
     initial = () if problem.times is None else initial_names(problem)
-    fields = [v.name for v in problem.inputs if v.kind == "field" and v.name not in initial]
+    if unknown := sorted(trainable.keys() & set(initial)):
+        raise InputError(f"expected initial values that are known, got a module as {unknown}")
+    fields = [
+        v.name
+        for v in problem.inputs
+        if v.kind == "field" and v.name not in initial and v.name not in trainable
+    ]
 
     def parameters(x: Points) -> SimpleNamespace:
         here = {name: values[name](x) for name in fields}
         return problem.parameters({**values, **here}, ndim=1)
 
-    conditions: list[Condition] = [
+    stated: list[Condition] = [
         Periodic(name, hard=True)
         for name, wraps in zip(grid.names, grid.wraps, strict=True)
         if wraps
     ]
     for name, output in zip(initial, problem.outputs, strict=False):
-        conditions.append(Initial(values[name], of=output.name))
+        stated.append(Initial(values[name], of=output.name))
     if not all(grid.wraps):
-        conditions += _at_ends(problem, inputs, boundary)
+        stated += end_conditions(problem, inputs, boundary)
     times = problem.times
     return Statement(
         tuple(problem.coordinates),
         Box(*zip(*grid.extent, strict=True)) if grid.ndim else None,
         problem.residual,
-        conditions,
+        [*stated, *conditions],
         problem.unknowns,
         None if times is None else (float(times[0]), float(times[-1])),
         parameters,
+        trainable,
     )
-
-
-def initial_names(problem: Problem) -> tuple[str, ...]:
-    """Names of the inputs that are the initial values of the outputs, in their order.
-
-    Raises InputError where the inputs are fewer or of another kind.
-    """
-    names = getattr(problem, "initial_names", None)
-    if names is None:  # not an EvolutionProblem: the first fields, one for each output
-        fields = tuple(v.name for v in problem.inputs if v.kind == "field")
-        names = fields[: len(problem.outputs)]
-    if len(names) != len(problem.outputs):
-        raise InputError(
-            f"expected an initial field for each output of '{problem.name}' among its inputs, got "
-            f"{names}"
-        )
-    return tuple(names)
-
-
-def _at_ends(
-    problem: Problem, inputs: Mapping[str, Any], boundary: Field | None
-) -> list[Condition]:
-    """The conditions on the sides of the problem's box."""
-    if boundary is not None:
-        return [Dirichlet("all", boundary, of=name) for name in problem.unknowns]
-    ends = problem.end_conditions(inputs)
-    if ends is None:
-        raise InputError(
-            f"expected a problem that says what holds at the ends of its axes, got "
-            f"'{problem.name}'; give `boundary`, values there"
-        )
-    names, sides = problem.grid(8).names, side_names(problem.grid(8).ndim)
-    found: dict[tuple[str, str, float], list[str]] = {}
-    for end in ends:
-        side = sides[2 * names.index(end.axis) + int(end.upper)]
-        found.setdefault((end.output, end.kind, end.value), []).append(side)
-    kinds = {"value": Dirichlet, "slope": Neumann}
-    return [
-        kinds[kind]("all" if len(where) == len(sides) else tuple(where), value, of=output)
-        for (output, kind, value), where in found.items()
-    ]
-
-
-def _value(problem: Problem, variable: Variable, inputs: Mapping[str, Any]) -> Any:
-    """A float or a field."""
-    name = variable.name
-    if name not in inputs:
-        raise InputError(f"expected the input '{name}' of '{problem.name}', got {sorted(inputs)}")
-    value = inputs[name]
-    if variable.kind == "scalar":
-        number = np.asarray(value, dtype=np.float64)
-        if number.ndim or not np.isfinite(number):
-            raise InputError(
-                f"expected one finite number as '{name}', got {value}; give one sample"
-            )
-        return float(number)
-    if isinstance(value, Function):
-        if not isinstance(value.on, Grid):
-            raise InputError(f"expected '{name}' on a grid, got {type(value.on).__name__}")
-        return SampledField(value.numpy(), value.on)
-    if callable(value):
-        return value
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim != problem.grid(8).ndim:
-        raise InputError(f"expected '{name}' on one grid, got shape {array.shape}; give one sample")
-    return SampledField(array, problem.grid(array.shape[0]))
