@@ -62,7 +62,7 @@ class PINNConfig:
     second: Literal["lbfgs", "ssbfgs", "ssbroyden", "gauss_newton"] = "lbfgs"
     second_steps: int = 3000
     memory: int = 50
-    derivatives: Literal["nested", "taylor", "fused"] = "taylor"
+    derivatives: Literal["auto", "nested", "taylor", "compiled", "fused"] = "auto"
     precision: Literal["float32", "float64"] = "float64"
     seed: int = 0
     threads: int = 2

@@ -91,7 +91,7 @@ class Recorder:
         self._here = threading.local()
         for part in self.module.modules():
             for name, parameter in part._parameters.items():
-                if parameter is not None:
+                if parameter is not None and parameter.requires_grad:
                     part._parameters[name] = self._recorded(parameter)  # type: ignore[assignment]
 
     def _recorded(self, parameter: Tensor) -> Recorded:
@@ -104,7 +104,8 @@ class Recorder:
     def follow(self) -> None:
         """Take over the parameters of the original."""
         with torch.no_grad():
-            for leaf, parameter in zip(self.leaves, self.original.parameters(), strict=True):
+            trained = [p for p in self.original.parameters() if p.requires_grad]
+            for leaf, parameter in zip(self.leaves, trained, strict=True):
                 leaf.copy_(parameter)
 
     @property
@@ -117,7 +118,7 @@ class Recorder:
     def rows(self, count: int, function: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
         """Values (count, m) of a function that uses `module` at count points, and derivatives.
 
-        The latter are (count, m, parameters), in the order of the module's parameters. Raises
+            The latter are (count, m, parameters), in the order of the module's parameters. Raises
         NotLinear.
         """
         self._here.count = count

@@ -82,7 +82,7 @@ class Objective:
         self.pool = ThreadPoolExecutor(threads)
         self.statement, self.field, self.weighting = statement, field, weighting
         self.chunk = max(2, chunk - chunk % 2)  # some conditions have rows in pairs
-        self.parameters = list(field.parameters())
+        self.parameters = [p for p in field.parameters() if p.requires_grad]
         self.dtype = self.parameters[0].dtype
         self.derivatives = self.differentiate(field, reading)
         self.nested = self.differentiate(field, "nested")
@@ -181,10 +181,12 @@ class Objective:
 
     def magnitude(self, points: Tensor) -> Tensor:
         """|residual| (n,) of the equation, without a graph; its length where there are several."""
-        parts = [
-            Part(some, self._equation) for some in points.to(self.dtype).split(self.chunk)
-        ]
-        return torch.cat([r.square().sum(dim=1).sqrt() for r in self._values(parts)])
+        return self.residuals(points).square().sum(dim=1).sqrt()
+
+    def residuals(self, points: Tensor) -> Tensor:
+        """Residuals (n, equations) at points (n, coordinates), without a graph."""
+        some = points.to(self.dtype).split(self.chunk)
+        return torch.cat(self._values([Part(each, self._equation) for each in some]))
 
     def _values(self, parts: list[Part] | tuple[Part, ...]) -> list[Tensor]:
         """Misfits of parts without a graph."""

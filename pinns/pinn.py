@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..datasets.problem import Problem
 from ..geometry.errors import InputError
@@ -36,6 +37,7 @@ def train(
     sampler: Sampler | None = None,
     weighting: Weighting | None = None,
     optimisers: Sequence[Optimiser] | None = None,
+    network: nn.Module | None = None,
 ) -> PINNResult:
     """Train one PINN on one instance.
 
@@ -45,7 +47,9 @@ def train(
     progress: called as progress(step, total, text) for every row of the history.
     reference: a Function on a grid of space-time; its relative L2 error becomes a column.
     boundary: Dirichlet values on open axes of a `Problem`.
-    sampler, weighting, optimisers: objects in place of those that the config names.
+    sampler, weighting, optimisers, network: objects in place of those that the config names; a
+    network maps points (n, coordinates) to (n, unknowns), and only what requires a gradient is
+    trained.
 
     Raises InputError on bad options and inputs, a residual of another shape or not finite at the
     start, and an output folder that is in use. That training stops early is no exception: see
@@ -67,7 +71,9 @@ def train(
     if resume and folder is None:
         raise InputError("expected an output folder to resume from, got none; name it")
     with _one_thread():
-        run = Run(statement, config, sampler, weighting, optimisers, folder, reference, progress)
+        run = Run(
+            statement, config, sampler, weighting, optimisers, folder, reference, progress, network
+        )
         run.start(resume)
         run.run()
         result = run.result()

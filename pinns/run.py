@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..geometry.errors import InputError
 from ..geometry.function import Function
@@ -45,6 +45,7 @@ class Run:
         folder: Path | None,
         reference: Function | None,
         progress: Progress | None,
+        network: nn.Module | None = None,
     ) -> None:
         statement = statement.with_hard_initial() if config.hard_initial else statement
         if statement.time is None and getattr(sampler, "needs_time", False):
@@ -55,7 +56,7 @@ class Run:
         self.statement, self.config, self.sampler = statement, config, sampler
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
-        self.field = build_field(statement, config)
+        self.field = build_field(statement, config) if network is None else statement.wrap(network)
         self.objective = Objective(
             statement, self.field, weighting, config.chunk, config.threads, config.derivatives
         )
