@@ -44,7 +44,7 @@ class R3:
         return residual(points).abs()
 
     def state(self) -> dict[str, Any]:
-        return {"fresh": self.fresh.state(), "points": self.points}
+        return {"fresh": self.fresh.state(), "points": self.points.clone()}  # the loop holds it too
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.fresh.load_state(state["fresh"])
