@@ -17,6 +17,7 @@ from .modes import Modes
 from .schemes import Scheme as Tableau
 from .schemes import rows
 from .source import Pointer, compiled_transform
+from .vectors import VECTOR, aligned, aligned_copy
 
 KEPT = 8  # results that the blocks of a run share, beyond which they are forgotten
 Result = TypeVar("Result")
@@ -112,7 +113,7 @@ class Block:
                 index.append((group * targets + target, group * sources + source))
                 values.append(self._laid(symbol, group))
         rows_, columns = self.shape[2], max((value.shape[1] for value in values), default=1)
-        stacked = np.zeros((len(values), 2, rows_, columns), dtype=self.job.dtype)
+        stacked = aligned((len(values), 2, rows_, columns), self.job.dtype)
         for e, value in enumerate(values):
             stacked[e] = self._parts(value)
         return Symbols(np.array(index, dtype=np.int64).reshape(-1, 2), stacked)
@@ -133,7 +134,7 @@ class Block:
             self._per_group(r.inputs, r.count_in, fields),
             self._per_group(outputs, fields, r.count_out),
             self._per_group(r.coupling, fields, fields),
-            np.ascontiguousarray(sources.reshape(2, -1, *sources.shape[3:])),
+            aligned_copy(sources.reshape(2, -1, *sources.shape[3:]), job.dtype),
         )
 
     @property
@@ -194,7 +195,7 @@ class Block:
         Data on points are (2, pairs, points, lanes).
         """
         size = math.prod(self.job.modes.points) * self.lanes
-        other = self.job.pairs * size  # where the imaginary parts begin
+        other = self._length(self.job.pairs * size)  # where the imaginary parts begin
         if self.job.equation.complex_valued:
             places = [[i // 2 * size + i % 2 * other for i in range(2 * count)]]
             pairs = [(i, i) for i in range(count)]
@@ -215,22 +216,28 @@ class Block:
         job, modes = self.job, self.job.modes
         ndim, dtype = modes.grid.ndim, job.dtype
         sizes = [math.prod(modes.points[:a]) * math.prod(modes.full[a:]) for a in range(ndim + 1)]
-        stages = [np.zeros((2, job.pairs * size * self.lanes), dtype) for size in sizes]
+        lengths = [self._length(job.pairs * size * self.lanes) for size in sizes]
+        stages = [aligned((2, length), dtype) for length in lengths]
         stages += [np.zeros((2, 1), dtype)] * (3 - ndim)
         r, longest = job.resolved, max(modes.points)
 
         def slots(count: int) -> np.ndarray:
             count = self.groups * count
             odd = self.groups == 1 and not job.equation.complex_valued
-            return np.zeros((2, count + count % 2 if odd else count, *self.shape[2:]), dtype)
+            return aligned((2, count + count % 2 if odd else count, *self.shape[2:]), dtype)
 
         return Work(
             tuple(stages),
-            np.zeros((4, longest * LANES), dtype),
+            aligned((4, longest * LANES), dtype),
             np.zeros((2, LANES), np.int64),
             slots(r.count_in),
             slots(r.count_out),
         )
+
+    def _length(self, numbers: int) -> int:
+        """Of a part of data between transforms: whole vectors, where nothing is copied whole."""
+        vector = 1 if self.job.equation.complex_valued else VECTOR // self.job.dtype.itemsize
+        return -(-numbers // vector) * vector
 
     # --- the scheme ------------------------------------------------------------------------------
 
@@ -282,8 +289,8 @@ class Block:
         shape = laid(found[-1].decay).shape
         return Scheme(
             np.array([row + [0] * (width - len(row)) for row in plan_rows], dtype=np.int64),
-            np.ascontiguousarray([laid(row.decay) for row in following]),
-            np.ascontiguousarray(slopes).reshape(-1, *shape).astype(job.dtype),
+            aligned_copy(np.stack([laid(row.decay) for row in following]), job.dtype),
+            aligned_copy(np.array(slopes).reshape(-1, *shape), job.dtype),
             np.array([row.node for row in stages]),
             h,
         )
@@ -300,12 +307,12 @@ class Block:
         frames[:, 0] = u0
         died = np.full(self.groups * self.lanes, np.nan)
         u = self.load(u0)
-        spare = np.empty_like(u)
+        spare = aligned(u.shape, u.dtype)
         slopes = np.zeros((1, 1, 1, 1, 1), u.dtype)
         for i, interval in enumerate(np.diff(job.times)):
             scheme = self.scheme(interval / counts[i], counts[i])
             if len(slopes) != len(scheme.nodes) or slopes.shape[1:] != u.shape:
-                slopes = np.zeros((len(scheme.nodes), *u.shape), u.dtype)
+                slopes = aligned((len(scheme.nodes), *u.shape), u.dtype)
             march(
                 counts[i], job.times[i], scheme, u, spare, slopes, died, *self.symbols, self.space,
                 self.work, self.products, job.pointwise,
@@ -326,7 +333,7 @@ class Block:
         u_hat = modes.forward(u0).reshape(*u0.shape[:2], modes.size)[self.seats]
         u_hat = u_hat.reshape(self.groups, self.lanes, *u_hat.shape[1:])
         u_hat = u_hat.transpose(0, 2, 1, 3) if self.one else u_hat.transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(self._parts(u_hat).reshape(self.shape))
+        return aligned_copy(self._parts(u_hat).reshape(self.shape), self.job.dtype)
 
     def unload(self, u: np.ndarray) -> np.ndarray:
         """The way back."""

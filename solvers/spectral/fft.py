@@ -24,7 +24,7 @@ from numba.core import cgutils
 from ..kernels import borrowed, instructions, kernel
 from .vectors import VECTOR, Real, Width, element, for_vectors, load, spread, store
 
-LANES = 16  # lines transformed together; a literal in the copies, so that they are unrolled
+LANES = 16  # lines transformed together; a literal in the transposes, so that they are unrolled
 # Cost of a pass, relative: one of 8 costs less than one of 4 and one of 2.
 COST = {8: 1.1, 4: 0.8, 5: 1.3, 3: 0.8, 2: 0.6}
 
@@ -261,8 +261,8 @@ def transform(
 
 
 @instructions()
-def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count):
-    """target[t + j t_step + lane] = source[s + j s_step + lane] for j < count, all `LANES` lanes"""
+def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count, lanes):
+    """target[t + j t_step + lane] = source[s + j s_step + lane] for j < count, all lanes"""
 
     def codegen(context, builder, signature, arguments):
         number = signature.args[0].dtype
@@ -271,20 +271,27 @@ def _copy_rows(typingctx, target, t, t_step, source, s, s_step, count):
             context.make_array(signature.args[k])(context, builder, arguments[k]).data
             for k in (0, 3)
         )
-        _, t, t_step, _, s, s_step, count = arguments
-        vector = Width(ir.VectorType(kind, VECTOR // size))
+        _, t, t_step, _, s, s_step, count, lanes = arguments
+        # Rows that lie behind one another are one.
+        close = builder.and_(
+            builder.icmp_signed("==", t_step, lanes), builder.icmp_signed("==", s_step, lanes)
+        )
+        lanes = builder.select(close, builder.mul(count, lanes), lanes)
+        some = builder.icmp_signed(">", count, ir.Constant(count.type, 0))
+        count = builder.select(close, builder.zext(some, count.type), count)
         with cgutils.for_range(builder, count) as loop:
             first = builder.add(s, builder.mul(loop.index, s_step))
             place = builder.add(t, builder.mul(loop.index, t_step))
-            for lane in range(0, LANES, vector.kind.count):
-                shift = ir.Constant(s.type, lane)
-                value = load(builder, element(builder, at, builder.add(first, shift), vector), size)
-                store(
-                    builder, value, element(builder, to, builder.add(place, shift), vector), size
-                )  # fmt: skip
+
+            def row(lane, width):
+                value = load(builder, element(builder, at, builder.add(first, lane), width), size)
+                spot = element(builder, to, builder.add(place, lane), width)
+                store(builder, value, spot, size)
+
+            for_vectors(builder, lanes, kind, size, row)
         return context.get_dummy_value()
 
-    return types.void(target, t, t_step, source, s, s_step, count), codegen
+    return types.void(target, t, t_step, source, s, s_step, count, lanes), codegen
 
 
 def _transposed(builder, vectors):
@@ -349,10 +356,11 @@ def _turn(typingctx, out, lines, row, array, places, count):
 
 
 @kernel()
-def _gather(lines, places, step, row, source, shift, count, lanes, together):
+def _gather(lines, places, step, row, source, shift, count, lanes, beside):
     """lines[row + j, lane] = source[places[lane] + (shift + j) step] for j = 0..count-1."""
-    if together:
-        _copy_rows(lines, row * LANES, LANES, source, places[0] + shift * step, step, count)
+    if beside:
+        start = places[0] + shift * step
+        _copy_rows(lines, row * lanes, lanes, source, start, step, count, lanes)
         return
     done = 0
     if step == 1 and lanes == LANES:
@@ -368,10 +376,11 @@ def _gather(lines, places, step, row, source, shift, count, lanes, together):
 
 
 @kernel()
-def _scatter(lines, places, step, row, target, shift, count, lanes, together):
+def _scatter(lines, places, step, row, target, shift, count, lanes, beside):
     """target[places[lane] + (shift + j) step] = lines[row + j, lane]"""
-    if together:
-        _copy_rows(target, places[0] + shift * step, step, lines, row * LANES, LANES, count)
+    if beside:
+        start = places[0] + shift * step
+        _copy_rows(target, start, step, lines, row * lanes, lanes, count, lanes)
         return
     done = 0
     if step == 1 and lanes == LANES:
@@ -430,16 +439,15 @@ def transform_lines(
         )
         # Rows of points are transformed from and to where they stand.
         direct = beside and len(radices) > 0
-        together = beside and lanes == LANES
         for part in range(2):
             given, block = source[1 - part if inverse else part], x[part]
             if inverse:
-                _gather(block, x_place, inner, 0, given, 0, low, lanes, together)
+                _gather(block, x_place, inner, 0, given, 0, low, lanes, beside)
                 for j in range(low * lanes, (low + gap) * lanes):
                     block[j] = 0
-                _gather(block, x_place, inner, low + gap, given, low, high, lanes, together)
+                _gather(block, x_place, inner, low + gap, given, low, high, lanes, beside)
             elif not direct:
-                _gather(block, x_place, inner, 0, given, 0, n, lanes, together)
+                _gather(block, x_place, inner, 0, given, 0, n, lanes, beside)
         xr, xi, x0, x_step = x[0], x[1], 0, lanes
         yr, yi, y0, y_step = last[0], last[1], 0, lanes
         if direct and inverse:
@@ -453,7 +461,7 @@ def transform_lines(
         for part in range(2):
             block, result = last[part], target[1 - part if inverse else part]
             if not inverse:
-                _scatter(block, y_place, inner, 0, result, 0, low, lanes, together)
-                _scatter(block, y_place, inner, low + gap, result, low, high, lanes, together)
+                _scatter(block, y_place, inner, 0, result, 0, low, lanes, beside)
+                _scatter(block, y_place, inner, low + gap, result, low, high, lanes, beside)
             elif not direct:
-                _scatter(block, y_place, inner, 0, result, 0, n, lanes, together)
+                _scatter(block, y_place, inner, 0, result, 0, n, lanes, beside)
