@@ -5,7 +5,7 @@ expressions  a residual on given derivatives: which it needs, and its values
 jets         truncated Taylor series as tensors, the type that flows through a network
 operations   sums, products, elementary functions of jets
 shapes       linear layers, indexing, joining of jets
-fused        chains of layers as one compiled pass; programs, blocks: what it is made of
+fused        chains of layers as one compiled pass; what it is made of: programs, blocks, products
 compiled     Taylor mode through torch's compiler
 randomised   sums over very many coordinates from a few; columns, estimates
 """

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...solvers.kernels import CONTRACT, kernel, wide_vectors
+from .products import multiply
 
 STRIP = 256
 TANH, SIN, SILU, SIGMOID, GELU = range(5)  # as in programs.KINDS
@@ -241,11 +242,7 @@ def forward(
                 at += count * n * m
             else:
                 z = last[: count * n * m]
-            np.dot(
-                y[: count * n * k].reshape(count * n, k),
-                transposed[matrix : matrix + k * m].reshape(k, m),
-                z.reshape(count * n, m),
-            )
+            multiply(y, k, 1, transposed[matrix : matrix + k * m], z, count * n, m, k, 0)
             matrix += k * m
             bias = weights[offset + k * m : offset + k * m + m]
             offset += k * m + m
@@ -278,7 +275,6 @@ def backward(
     rows = np.ones((layout[4], STRIP), dtype)
     y = np.empty(count * block * most, dtype)
     here, above = np.empty(count * block * most, dtype), np.empty(count * block * most, dtype)
-    product = np.empty(most * most, dtype)
     gradient[:] = 0
     at = 0
     for start in range(0, points, block):
@@ -298,12 +294,9 @@ def backward(
         for layer in range(layers - 1, -1, -1):
             k, m = widths[layer], widths[layer + 1]
             offset -= k * m + m
-            delta = above[: count * n * m].reshape(count * n, m)
             if layer > 0 or len(inputs) > 0:
-                np.dot(
-                    delta, weights[offset : offset + k * m].reshape(m, k),
-                    here[: count * n * k].reshape(count * n, k),
-                )  # fmt: skip
+                weight = weights[offset : offset + m * k]
+                multiply(above, m, 1, weight, here, count * n, k, m, 0)
             if layer > 0:
                 end -= count * n * k
                 activate_back(
@@ -312,12 +305,8 @@ def backward(
                 )  # fmt: skip
             else:
                 gather(features, start, n, y)
-            np.dot(
-                delta.T, y[: count * n * k].reshape(count * n, k), product[: m * k].reshape(m, k)
-            )
             slope = gradient[offset : offset + m * k]
-            for i in range(m * k):
-                slope[i] += product[i]
+            multiply(above, 1, m, y, slope, m, k, count * n, 1)
             slope = gradient[offset + m * k : offset + m * k + m]
             for i in range(n):
                 row = above[i * m : i * m + m]

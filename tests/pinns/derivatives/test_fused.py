@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from sobolev.pinns.derivatives import blocks, fused
+from sobolev.pinns.derivatives import blocks, fused, products
 from sobolev.pinns.derivatives.readings import make_derivatives
 
 F64 = torch.float64
@@ -75,6 +75,24 @@ def test_nan_comes_through():
     points[2, 1] = float("nan")
     rows = make_derivatives("fused", network, ("t", "x"))(points, burgers)
     assert rows.isnan().tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "m, n, depth", [(1, 1, 1), (7, 5, 3), (13, 100, 2), (66, 1, 9), (5, 37, 8)]
+)
+def test_products_of_matrices_of_any_size(dtype, m, n, depth):
+    generator = np.random.default_rng(0)
+    a, b = generator.random((m, depth), dtype), generator.random((depth, n), dtype)
+    whole = np.full(m * n + 64, 7.0, dtype)
+    c = whole[: m * n]
+    for left, strides in ((a, (depth, 1)), (a.T, (1, m))):
+        flat = np.ascontiguousarray(left).ravel()
+        products.multiply(flat, *strides, b.ravel(), c, m, n, depth, 0)
+        assert np.allclose(c.reshape(m, n), a @ b, rtol=1e-6)
+        products.multiply(flat, *strides, b.ravel(), c, m, n, depth, 1)
+        assert np.allclose(c.reshape(m, n), 2 * (a @ b), rtol=1e-6)
+    assert (whole[m * n :] == 7.0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
