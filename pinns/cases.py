@@ -178,7 +178,7 @@ def convection_solution(grid: Grid, speed: float) -> np.ndarray:
 def helmholtz() -> Statement:
     """u_xx + u_yy + u = f on [-1, 1]^2 with u = sin(pi x) sin(4 pi y), 0 on the boundary."""
 
-    def residual(u, d, x, p):  # type: ignore[no-untyped-def]
+    def residual(u: Any, d: Any, x: Points, p: Any) -> Any:
         wave = torch.sin(math.pi * x["x"]) * torch.sin(4.0 * math.pi * x["y"])
         return d.laplacian(u) + u - (1.0 - 17.0 * math.pi**2) * wave
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -152,7 +152,7 @@ class Recorder:
         return result
 
 
-def rows_one_by_one(parameters: list[Tensor], values: Tensor, at_once: int = 64) -> Tensor:
+def rows_one_by_one(parameters: Sequence[Tensor], values: Tensor, at_once: int = 64) -> Tensor:
     """Derivatives (k, parameters) of values (k,) with a graph, whatever they are made of."""
     parts = []
     for chosen in torch.eye(len(values), dtype=values.dtype).split(at_once):

@@ -45,6 +45,7 @@ class StageNetwork(nn.Module):
             coordinates, config.width, config.depth, config.activation, config.seed, outputs, dtype
         )
         first = body.layers[0]
+        assert isinstance(first, nn.Linear)
         generator = torch.Generator().manual_seed(config.seed)
         with torch.no_grad():
             # A turn is 2 pi over the extent, and an open coordinate runs from -1 to 1 along it.
@@ -130,7 +131,10 @@ def train_in_stages(
         raise InputError(f"expected stages >= 1 and 0 < enough <= 1, got {stages} and {enough}")
     statement = statement.with_hard_initial() if config.hard_initial else statement
     coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
-    outputs, networks, scales, done = len(statement.unknowns), [], [], []
+    outputs = len(statement.unknowns)
+    networks: list[nn.Module] = []
+    scales: list[float] = []
+    done: list[Stage] = []
     result = None
     for number in range(stages):
         own = dataclasses.replace(config, seed=config.seed + number)

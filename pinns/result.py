@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import nn
 
 from ..datasets.files import write_whole
 from ..geometry.errors import InputError
@@ -44,7 +45,7 @@ def build_field(statement: Statement, config: PINNConfig) -> StatedField:
     )
 
 
-def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
+def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 16384) -> np.ndarray:
     """Values ([unknowns,] *grid.shape) on a grid of space-time, axes in the order of coordinates.
 
     The axis of unknowns only where there are several.
@@ -58,7 +59,7 @@ def predict(field: StatedField, statement: Statement, grid: Grid, chunk: int = 1
     return values.reshape(*values.shape[:-1], *grid.shape)
 
 
-def values_at(field: StatedField, points: np.ndarray, chunk: int = 16384) -> np.ndarray:
+def values_at(field: nn.Module, points: np.ndarray, chunk: int = 16384) -> np.ndarray:
     """Values ([unknowns,] n) at points (n, coordinates); the first axis where there are several."""
     dtype = next(field.parameters()).dtype
     given = torch.from_numpy(np.ascontiguousarray(points)).to(dtype)
@@ -67,7 +68,7 @@ def values_at(field: StatedField, points: np.ndarray, chunk: int = 16384) -> np.
     return values if len(values) > 1 else values[0]
 
 
-def relative_error(field: StatedField, statement: Statement, reference: Function) -> float:
+def relative_error(field: nn.Module, statement: Statement, reference: Function) -> float:
     """Relative L2 error against a reference, the largest of the unknowns.
 
     reference: on a grid of space-time or a cloud of points, of the unknown, or of the first

@@ -32,6 +32,19 @@ def compile_kernels(name: str) -> None:
         problem.solve_draws(chosen, problem.grid(RESOLUTION), fidelity, threads=1)
 
 
+def compile_training(precision: str) -> None:
+    """Train a network against an equation for three steps."""
+    from sobolev.pinns.cases import CASES
+    from sobolev.pinns.pinn import train
+
+    case = CASES["burgers"]
+    config = dataclasses.replace(
+        case.recipe, width=8, depth=2, points=64, first_steps=1, second="ssbroyden",
+        second_steps=3, precision=precision,
+    )  # fmt: skip
+    train(case.statement(), config=config)
+
+
 def main(argv: Sequence[str]) -> int:
     """All problems, or those that are named. One that fails, for want of an optional package
     perhaps, is told on standard error and compiles on its first use; the others go on.
@@ -40,6 +53,9 @@ def main(argv: Sequence[str]) -> int:
     workers = min(WORKERS, os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         started = {pool.submit(compile_kernels, name): name for name in names}
+        if not argv:
+            for precision in ("float64", "float32"):
+                started[pool.submit(compile_training, precision)] = f"pinn in {precision}"
         for future in as_completed(started):
             if (error := future.exception()) is not None:
                 print(f"{started[future]}: not compiled yet: {error}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Optimisers of a flat parameter vector: one small file each, and one row here."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from .adam import Adam
 from .base import Optimiser
@@ -10,11 +10,6 @@ from .gauss_newton import GaussNewton
 from .lbfgs import LBFGS
 from .multi_adam import MultiAdam
 from .soap import SOAP
-
-
-def _self_scaled_bfgs(*args: Any, **options: Any) -> SelfScaled:
-    return SelfScaled(*args, rule="bfgs", **options)
-
 
 FIRST_ORDER: dict[str, Callable[..., Optimiser]] = {
     "adam": Adam,
@@ -25,7 +20,7 @@ FIRST_ORDER: dict[str, Callable[..., Optimiser]] = {
 
 SECOND_ORDER: dict[str, Callable[..., Optimiser]] = {
     "lbfgs": LBFGS,
-    "ssbfgs": _self_scaled_bfgs,
+    "ssbfgs": partial(SelfScaled, rule="bfgs"),
     "ssbroyden": SelfScaled,
     "gauss_newton": GaussNewton,
 }
