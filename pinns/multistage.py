@@ -124,7 +124,8 @@ def train_in_stages(
     eps of a stage makes its untrained network change the residual as much as there is left of it,
     whatever the order of the equation; the loss is measured in units of what is left. The
     frequencies of its first layer are those in which the residual is strongest along each axis.
-    A stage that leaves more than `enough` of the residual is the last. Each has a seed of its own.
+    A stage that leaves more than `enough` of the residual is the last, and one that leaves more
+    than it found is dropped. Each has a seed of its own.
     Raises InputError as `train` does.
     """
     if stages < 1 or not 0.0 < enough <= 1.0:
@@ -135,7 +136,7 @@ def train_in_stages(
     networks: list[nn.Module] = []
     scales: list[float] = []
     done: list[Stage] = []
-    result = None
+    result: PINNResult | None = None
     for number in range(stages):
         own = dataclasses.replace(config, seed=config.seed + number)
         turns = (1.0,) * len(statement.coordinates)
@@ -145,13 +146,16 @@ def train_in_stages(
         scale, before = _scale(statement, networks, scales, own)
         scales.append(scale)
         weights = Fixed(dict.fromkeys(_terms(statement), 1.0 / max(before, 1e-300) ** 2))
-        result = train(
+        trained = train(
             statement, config=own, progress=progress, reference=reference, weighting=weights,
             network=Stages(networks, scales),
         )  # fmt: skip
         after = _size(_objective(statement, Stages(networks, scales), own))
+        if result is not None and not after < before:
+            break  # rounding is reached: the sum is better without it
+        result = trained
         done.append(
-            Stage(scale, turns, before, after, result.steps, result.seconds, result.stop_reason)
+            Stage(scale, turns, before, after, trained.steps, trained.seconds, trained.stop_reason)
         )
         if after > enough * before:
             break
