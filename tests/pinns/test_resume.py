@@ -17,7 +17,8 @@ from sobolev.pinns.config import PINNConfig
 from sobolev.pinns.pinn import train
 from sobolev.pinns.statement import Statement
 
-def run(folder, kill, resume, hard, sampler):
+def run(folder, kill, resume, hard, sampler, pieces=("gradient_norm", "adam", "lbfgs")):
+    weighting, first, second = pieces
     statement = Statement(
         ("t", "x"), Interval(-1.0, 1.0),
         lambda u, d, x, p: d(u, "t") + u * d(u, "x") - 0.05 * d(u, "xx"),
@@ -26,8 +27,8 @@ def run(folder, kill, resume, hard, sampler):
     )
     config = PINNConfig(
         width=7, depth=2, points=50, chunk=16, initial_points=11, hard_initial=hard,
-        sampler=sampler, weighting="gradient_norm", refresh_every=9, first_steps=25,
-        second_steps=40, memory=6, checkpoint_every=10, log_every=7,
+        sampler=sampler, weighting=weighting, refresh_every=9, first=first, first_steps=25,
+        second=second, second_steps=40, memory=6, checkpoint_every=10, log_every=7,
     )
 
     def progress(step, total, text):
@@ -58,10 +59,15 @@ def rows(folder):
 
 
 @pytest.mark.parametrize(
-    "kills, hard, sampler", [((14, 42), False, "adaptive"), ((49,), True, "uniform")]
+    "kills, hard, sampler, pieces",
+    [
+        ((14, 42), False, "adaptive", ("gradient_norm", "adam", "lbfgs")),
+        ((49,), True, "uniform", ("causal", "soap", "ssbroyden")),
+        ((49,), False, "sobol", ("self_adaptive", "multi_adam", "gauss_newton")),
+    ],
 )
-def test_killed_and_resumed_is_bit_equal(tmp_path, kills, hard, sampler):
-    options = {"hard": hard, "sampler": sampler}
+def test_killed_and_resumed_is_bit_equal(tmp_path, kills, hard, sampler, pieces):
+    options = {"hard": hard, "sampler": sampler, "pieces": pieces}
     run_here(tmp_path / "whole", kill=-1, resume=False, **options)
     for i, kill in enumerate(kills):  # between two checkpoints, in Adam and in L-BFGS
         code, message = run_there(tmp_path / "killed", kill=kill, resume=i > 0, **options)
