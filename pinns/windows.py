@@ -106,7 +106,8 @@ def march(
     results: list[Result] = []
     for number, (start, end) in enumerate(itertools.pairwise(times)):
         previous = results[-1] if results else None
-        here = window_statement(statement, (start, end), previous and previous.field)
+        before = None if previous is None else previous.field
+        here = window_statement(statement, (start, end), before)
         results.append(solve(here, previous, number))
     return WindowedResult(statement, times, tuple(results))
 

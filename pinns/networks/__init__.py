@@ -14,7 +14,6 @@ from ...geometry.errors import InputError
 from .activations import ACTIVATIONS, Activation
 from .coordinates import Coordinates
 from .embeddings import RandomFourier
-from .hard_initial import HardInitial
 from .mlp import MLP, Network, fit_last_layer
 from .modified_mlp import ModifiedMLP
 from .piratenet import PirateNet
@@ -92,6 +91,6 @@ def make_network(
 
 
 __all__ = [
-    "ACTIVATIONS", "MLP", "NETWORKS", "Activation", "Coordinates", "HardInitial", "ModifiedMLP",
+    "ACTIVATIONS", "MLP", "NETWORKS", "Activation", "Coordinates", "ModifiedMLP",
     "Network", "NetworkOptions", "PirateNet", "RandomFourier", "fit_last_layer", "make_network",
 ]  # fmt: skip

@@ -87,11 +87,15 @@ class MLP(Network):
     @property
     def activation(self) -> Callable[..., Tensor]:
         """The function of its activation, which may take trained numbers beside x."""
-        return self.activations[0].function
+        first = self.activations[0]
+        assert isinstance(first, Activate)  # a ModuleList does not tell the checker
+        return first.function
 
     @property
     def last(self) -> nn.Linear:
-        return self.layers[-1]
+        layer = self.layers[-1]
+        assert isinstance(layer, nn.Linear)  # a ModuleList does not tell the checker
+        return layer
 
     def hidden(self, points: Tensor) -> Tensor:
         h = self.coordinates(points)

@@ -41,7 +41,9 @@ class ModifiedMLP(Network):
 
     @property
     def last(self) -> nn.Linear:
-        return self.layers[-1]
+        layer = self.layers[-1]
+        assert isinstance(layer, nn.Linear)  # a ModuleList does not tell the checker
+        return layer
 
     def hidden(self, points: Tensor) -> Tensor:
         h = self.coordinates(points)

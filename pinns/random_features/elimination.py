@@ -52,7 +52,7 @@ def _stack(parts: list[Rows], width: int) -> tuple[np.ndarray, np.ndarray]:
     for column, part, right in parts:
         matrix[start : start + len(right), column : column + part.shape[1]] = part
         start += len(right)
-    return matrix, np.concatenate([right for _, _, right in parts])
+    return matrix, np.concatenate([np.zeros(0), *(right for _, _, right in parts)])
 
 
 def solve_slabs(slabs: list[Slab]) -> list[np.ndarray]:

@@ -131,8 +131,8 @@ def refine(system: System, c: Tensor, bad: np.ndarray) -> Patches:
     """Cut the patches that are `bad`, each along the axis on which its solution is roughest."""
     patches, each = system.patches, system.each
     dimension = len(patches.edges)
-    values = torch.einsum("nk,puk->pun", system.basis.values(system.cells), c)
-    values = values.view(*c.shape[:2], *[each] * dimension).numpy()
+    at_cells = torch.einsum("nk,puk->pun", system.basis.values(system.cells), c)
+    values = at_cells.view(*c.shape[:2], *[each] * dimension).numpy()
     transform = np.linalg.inv(np.polynomial.legendre.legvander(gauss(each).numpy(), each - 1))
     tails = []
     for axis in range(dimension):

@@ -132,12 +132,12 @@ class System:
             if join.axis == self.chain and slabs > 1:
                 shared[slab[join.p]].append((here, there))
             else:
-                both = np.zeros((len(right), members[slab[join.p]] * width))
+                inner = np.zeros((len(right), members[slab[join.p]] * width))
                 for first, block, _ in (here, there):
-                    both[:, first : first + width] += block
-                own[slab[join.p]].append((0, both, right))
+                    inner[:, first : first + width] += block
+                own[slab[join.p]].append((0, inner, right))
         each = zip(members * width, own, shared, strict=True)
-        return [make_slab(wide, *rows, self._fills) for wide, *rows in each], weights
+        return [make_slab(wide, one, both, self._fills) for wide, one, both in each], weights
 
     def _block(self, group: Group, slopes: Any, weight: Tensor) -> np.ndarray:
         """The Jacobian of a group's rows in its patch's coefficients."""

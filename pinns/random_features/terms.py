@@ -67,11 +67,11 @@ class Collocation:
         indices = {index for some in needs.values() for index in some}
         whole = self.basis(self.cells, indices)  # the same in all patches that the domain fills
         groups, start = [], 0
-        for patch, kept in enumerate(inside):
+        for number, kept in enumerate(inside):
             count = int(kept.sum())
             if count:
                 part = whole if count == len(kept) else {a: v[kept] for a, v in whole.items()}
-                groups.append(Group(patch, slice(start, start + count), part))
+                groups.append(Group(number, slice(start, start + count), part))
                 start += count
         patch = torch.arange(len(inside))[:, None].expand(inside.shape)[inside]
         return Term("equation", function, x, needs, patch, groups, 1.0)

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from sobolev.geometry.errors import InputError
+from sobolev.pinns.derivatives.readings import make_derivatives
 from sobolev.pinns.networks import (
     ACTIVATIONS,
     MLP,
     NETWORKS,
     Coordinates,
-    HardInitial,
     PirateNet,
     RandomFourier,
     fit_last_layer,
@@ -193,21 +193,20 @@ def test_random_fourier_features_have_the_kernel_of_a_gaussian():
     assert "frequencies" in features.state_dict()
 
 
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_hard_initial_is_exact_and_only_initial(outputs):
-    net = network(outputs=outputs)
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_taylor_mode_knows_every_network_with_every_activation(name):
+    def residual(u, d, x):
+        return d(u, "t") + u * d(u, "x"), d(u, "xx") + d(u, "tx")
 
-    def initial(p):
-        columns = [torch.sin(math.pi * p[:, 1]), p[:, 1] ** 2][:outputs]
-        return torch.stack(columns, dim=1) if outputs > 1 else columns[0]
-
-    field = HardInitial(net, initial, 0, (0.0, 2.0))
-    x = torch.linspace(-1.0, 1.0, 17, dtype=torch.float64)
-    start = torch.stack([torch.zeros_like(x), x], dim=1)
-    values = initial(start).view(17, outputs)
-    assert torch.equal(field(start), values)
-    end = torch.stack([torch.full_like(x, 2.0), x], dim=1)
-    assert torch.allclose(field(end) - values, net(end), rtol=0, atol=1e-15)
+    x = torch.rand(5, 2, dtype=torch.float64)
+    for activation in ACTIVATIONS:
+        net = network(name, activation=activation)
+        nested, taylor = (
+            make_derivatives(reading, net, ("t", "x"))(x, residual)
+            for reading in ("nested", "taylor")
+        )
+        for a, b in zip(nested, taylor, strict=True):
+            assert (a - b).abs().max() < 1e-11 * a.abs().max()
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
