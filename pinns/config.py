@@ -119,7 +119,8 @@ DEMO = PINNConfig(
 """Below 1e-2 for smooth and rough initial fields with mild fronts, in 20 s on two cores."""
 
 ACCURATE = PINNConfig(
-    width=24, depth=4, harmonics=2, hard_initial=True, points=6144, chunk=1536, refresh_every=500,
-    first_steps=500, rate=5e-3, second_steps=5000, memory=100,
+    width=20, depth=3, hard_initial=True, points=8000, chunk=8192, weighting="fixed",
+    refresh_every=25, first_steps=0, second="gauss_newton", second_steps=150, log_every=10,
+    checkpoint_every=25,
 )  # fmt: skip
-"""Below 1e-3 for a smooth initial field that grows a steep front, in some minutes on two cores."""
+"""Below 1e-4 for a smooth initial field that grows a steep front, in some minutes on two cores."""

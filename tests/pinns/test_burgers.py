@@ -64,4 +64,4 @@ def test_accurate_recipe_on_a_steep_front():
     problem, inputs, reference = case(0.01 / np.pi)
     result = train(problem, inputs, ACCURATE, reference=reference)
     print(f"PINN, nu = 0.01/pi: {result.error(reference):.2e} after {result.seconds:.0f} s")
-    assert result.error(reference) < 1e-3
+    assert result.error(reference) < 1e-4
