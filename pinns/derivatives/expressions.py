@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...geometry.calculus.base import Calculus
 from ...geometry.errors import InputError
-from . import operations, shapes  # the rules of jets  # noqa: F401
+from . import elementary, operations, shapes  # the rules of jets  # noqa: F401
 from .jets import Coefficient, Index, Jet, closure, factorial, plain
 
 Function = Callable[[Any, Calculus, Mapping[str, Any]], Any]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import blocks, programs
+from . import blocks, programs, strips
 from .jets import Coefficient, Index, Jet, full
 from .readings import Taylor
 
@@ -160,7 +160,7 @@ def tables(indices: tuple[Index, ...], activation: str, backward: bool, dtype: n
     layout = np.array(
         [found.a, found.y, found.y_cotangent, found.a_cotangent, found.rows], dtype=np.int64
     )
-    return Tables(*found.tables(dtype), layout, *blocks.constants(dtype))
+    return Tables(*found.tables(dtype), layout, *strips.constants(dtype))
 
 
 class Memory:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from sobolev.pinns.derivatives import blocks, fused, products
+from sobolev.pinns.derivatives import fused, products, strips
 from sobolev.pinns.derivatives.readings import make_derivatives
 
 F64 = torch.float64
@@ -99,10 +99,10 @@ def test_products_of_matrices_of_any_size(dtype, m, n, depth):
 def test_the_exponential_to_rounding(dtype):
     x = np.concatenate([np.linspace(-30, 30, 2000), np.logspace(-12, 0, 200), [1e9, -1e9]])
     x = x.astype(dtype)
-    floats, integers = blocks.constants(dtype)
+    floats, integers = strips.constants(dtype)
     out, work = np.empty_like(x), np.empty_like(x)
     bits = work.view(integers.dtype)
-    blocks.exponential_minus_one(x, out, len(x), floats, integers, work, bits)
+    strips.exponential_minus_one(x, out, len(x), floats, integers, work, bits)
     limit = floats[4].astype(np.float64)
     truth = np.expm1(np.clip(x.astype(np.longdouble), -limit, limit))
     assert np.abs(out / truth - 1).max() < 3 * np.finfo(dtype).eps

@@ -66,7 +66,7 @@ def test_some_directions_are_unbiased_and_so_is_the_product_of_a_pair():
         truth = make_derivatives("taylor", network, names(8))(points, residual)
         derivatives = Randomised(network, names(8), directions=2)
         pairs = []
-        for _ in range(600):
+        for _ in range(400):
             derivatives.refresh()
             pairs.append(torch.stack(derivatives.pair(points, residual)))
     drawn = torch.stack(pairs)
