@@ -16,7 +16,7 @@ from .problem import Arrays, End, Fidelity
 
 if TYPE_CHECKING:
     from ..solvers.solution import Solution
-    from ..solvers.stencils.boundary import Boundary
+    from ..solvers.stencils.boundary import Boundary, Side
     from ..solvers.stencils.equation import Equation
     from .semi_discrete import SemiDiscrete
 
@@ -51,7 +51,7 @@ class StencilProblem(EvolutionProblem):
         return None
 
     def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...] | None:
-        from ..solvers.stencils.boundary import Dirichlet, Neumann, sides_of
+        from ..solvers.stencils.boundary import Neumann, sides_of
 
         grid, outputs = self.grid(8), [v.name for v in self.outputs]
         sides = sides_of(self.boundary(inputs) or Neumann(), grid, outputs)
@@ -59,15 +59,10 @@ class StencilProblem(EvolutionProblem):
         for axis, pair in enumerate(sides):
             for upper, each in enumerate(pair if not grid.wraps[axis] else ()):
                 for output, side in zip(outputs, each, strict=True):
-                    if not isinstance(side, Dirichlet | Neumann):
+                    end = _end(grid.names[axis], bool(upper), output, side)
+                    if end is None:
                         return None
-                    value = side.value if isinstance(side, Dirichlet) else side.slope
-                    if not isinstance(value, int | float):
-                        return None
-                    if isinstance(side, Neumann) and not upper:
-                        value = -value  # outwards
-                    kind = "value" if isinstance(side, Dirichlet) else "slope"
-                    found.append(End(grid.names[axis], bool(upper), output, kind, float(value)))
+                    found.append(end)
         return tuple(found)
 
     def solve(self, inputs: Arrays, fidelity: Fidelity, threads: int = 1) -> Solution:
@@ -116,3 +111,14 @@ class StencilProblem(EvolutionProblem):
         n = fidelity.resolution
         nested = self.grid(n).centering == "vertex" and not any(self.grid(n).wraps)
         return dataclasses.replace(fidelity, resolution=2 * n - 1 if nested else 2 * n, steps=None)
+
+
+def _end(axis: str, upper: bool, output: str, side: Side) -> End | None:
+    """One side of the stencil engine as an end of the problem, if it is a number."""
+    from ..solvers.stencils.boundary import Dirichlet, Neumann
+
+    if isinstance(side, Dirichlet) and isinstance(side.value, int | float):
+        return End(axis, upper, output, "value", float(side.value))
+    if isinstance(side, Neumann) and isinstance(side.slope, int | float):
+        return End(axis, upper, output, "slope", float(side.slope if upper else -side.slope))
+    return None

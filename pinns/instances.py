@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def end_conditions(
     for end in ends:
         side = sides[2 * names.index(end.axis) + int(end.upper)]
         found.setdefault((end.output, end.kind, end.value), []).append(side)
-    kinds = {"value": Dirichlet, "slope": Neumann}
+    kinds: dict[str, Callable[..., Condition]] = {"value": Dirichlet, "slope": Neumann}
     return [
         kinds[kind]("all" if len(where) == len(sides) else tuple(where), value, of=output)
         for (output, kind, value), where in found.items()

@@ -75,8 +75,8 @@ class Statement:
         space = len(self.space)
         if (self.domain.ndim if self.domain is not None else 0) != space:
             got = "none" if self.domain is None else f"one of {self.domain.ndim}"
-            names = self.coordinates[-space:] if space else ()
-            raise InputError(f"expected a domain of {space} dimensions for {names}, got {got}")
+            axes = self.coordinates[-space:] if space else ()
+            raise InputError(f"expected a domain of {space} dimensions for {axes}, got {got}")
         bound = tuple(condition.bound(self) for condition in self.conditions)
         object.__setattr__(self, "conditions", bound)
         names = [condition.name for condition in bound]
@@ -167,9 +167,7 @@ class Statement:
 
     # --- the equation -----------------------------------------------------------------------
 
-    def equation(
-        self, u: Any, d: Any, x: Points, trainable: Mapping[str, nn.Module] | None = None
-    ) -> Any:
+    def equation(self, u: Any, d: Any, x: Points, trainable: nn.ModuleDict | None = None) -> Any:
         """The residual, with the unknown parameters of `trainable` or of the start."""
         p = SimpleNamespace(**vars(self.parameters(x)))
         for name, module in (self.trainable if trainable is None else trainable).items():

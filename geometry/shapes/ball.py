@@ -38,7 +38,7 @@ class Ball(Shape):
         self.name = name
 
     @cached_property
-    def pieces(self) -> dict[str, Piece]:  # type: ignore[override]
+    def pieces(self) -> dict[str, Piece]:
         return {self.name: Sphere(self)}
 
     @property

@@ -69,7 +69,7 @@ class Box(Shape):
             raise InputError(f"expected finite low < high, got {low} and {high}")
 
     @cached_property
-    def pieces(self) -> dict[str, Piece]:  # type: ignore[override]
+    def pieces(self) -> dict[str, Piece]:
         ends = [(axis, upper) for axis in range(self.ndim) for upper in (False, True)]
         each = zip(side_names(self.ndim), ends, strict=True)
         return {name: Face(self.bounds, axis, upper) for name, (axis, upper) in each}

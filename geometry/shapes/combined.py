@@ -44,7 +44,7 @@ class Combined(Shape):
         raise NotImplementedError
 
     @cached_property
-    def pieces(self) -> Mapping[str, Piece]:  # type: ignore[override]
+    def pieces(self) -> Mapping[str, Piece]:
         return {name: rest for name, rest in self._remainders.items() if rest.measure.value > 0}
 
     @cached_property
@@ -60,7 +60,7 @@ class Combined(Shape):
         return frozenset(n for n, rest in self._remainders.items() if not rest.measure.value)
 
     @cached_property
-    def volume(self) -> Measure:  # type: ignore[override]
+    def volume(self) -> Measure:
         return self._estimated_volume
 
     def faces(self, axis: int) -> tuple[str, str] | None:
@@ -157,7 +157,7 @@ class Remainder(Piece):
         return kept
 
     @cached_property
-    def measure(self) -> Measure:  # type: ignore[override]
+    def measure(self) -> Measure:
         points, normals = self.piece.place(even_points(PROBES, self.whole.ndim))
         kept = to_numpy(self._kept(points, normals))
         before = self.piece.measure

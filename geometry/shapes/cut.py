@@ -39,7 +39,7 @@ class Cut(Piece):
         return Placed(points[kept], normals[kept])
 
     @cached_property
-    def measure(self) -> Measure:  # type: ignore[override]
+    def measure(self) -> Measure:
         points, _ = self.piece.place(even_points(PROBES, self.ndim))
         kept, before = to_numpy(self._kept(points)), self.piece.measure
         left = share_of(before.value, kept)

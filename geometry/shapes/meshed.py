@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -75,7 +75,7 @@ class Meshed(Shape):
         return facets
 
     @cached_property
-    def pieces(self) -> dict[str, Piece]:  # type: ignore[override]
+    def pieces(self) -> dict[str, Piece]:
         free = {tuple(sorted(f)): i for i, f in enumerate(self.facets.tolist())}
         result: dict[str, Piece] = {}
         for name, part in self.mesh.boundaries.items():
@@ -162,7 +162,7 @@ def _simplices(mesh: Mesh) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _facet_keys(part: dict[str, np.ndarray], ndim: int) -> list[tuple[int, ...]]:
+def _facet_keys(part: Mapping[str, np.ndarray], ndim: int) -> list[tuple[int, ...]]:
     kinds = {kind for kind in part if DIMENSION[kind] != ndim - 1 or kind == "quad"}
     if kinds:
         raise InputError(f"expected facets of dimension {ndim - 1}, got {sorted(kinds)}")

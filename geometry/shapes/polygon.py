@@ -58,7 +58,7 @@ class Polygon(Shape):
         return [Side(a, b, self.convex) for a, b in zip(self.starts, self.ends, strict=True)]
 
     @cached_property
-    def pieces(self) -> dict[str, Piece]:  # type: ignore[override]
+    def pieces(self) -> dict[str, Piece]:
         grouped: dict[str, list[Side]] = {}
         for name, side in zip(self.names_of_sides, self.sides, strict=True):
             grouped.setdefault(name, []).append(side)
