@@ -25,8 +25,13 @@ REASSOCIATE = frozenset({"contract", "reassoc", "nsz", "arcp"})
 CONTRACT = frozenset({"contract", "nsz"})
 
 
-def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., Any]], Any]:
+def kernel(
+    fastmath: frozenset[str] = frozenset(), inner: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function on first use, without the interpreter's lock, cached on disk.
+
+    inner: only kernels call it, so that the way in from Python, which takes long to compile where
+    arguments are many arrays, is left out.
 
     Division by zero gives inf or nan as in NumPy, which also lets loops with divisions run in
     vector lanes.
@@ -34,7 +39,10 @@ def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., An
 
     def compile_later(function: Callable[..., Any]) -> Any:
         flags: Any = set(fastmath) if fastmath else False
-        compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function)
+        compiled: Any = njit(
+            cache=True, nogil=True, error_model="numpy", fastmath=flags, no_cpython_wrapper=inner,
+            no_cfunc_wrapper=inner,
+        )(function)  # fmt: skip
         compiled.sources = _sources(function)
         stamp = tuple(_stamp(path) for path in sorted(compiled.sources))
         compiled._cache._cache_file._source_stamp = stamp

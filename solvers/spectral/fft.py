@@ -217,7 +217,7 @@ def _butterflies(typingctx, r, xr, xi, yr, yi, i, si, o, so, count, w, t):
     return signature, codegen
 
 
-@kernel()
+@kernel(inner=True)
 def transform(
     xr, xi, x0, x_step, yr, yi, y0, y_step, lanes, n, radices, twiddles, ar, ai, br, bi
 ):  # fmt: skip
@@ -355,7 +355,7 @@ def _turn(typingctx, out, lines, row, array, places, count):
     return types.int64(out, lines, row, array, places, count), codegen
 
 
-@kernel()
+@kernel(inner=True)
 def _gather(lines, places, step, row, source, shift, count, lanes, beside):
     """lines[row + j, lane] = source[places[lane] + (shift + j) step] for j = 0..count-1."""
     if beside:
@@ -375,7 +375,7 @@ def _gather(lines, places, step, row, source, shift, count, lanes, beside):
             lines[(row + j) * lanes + lane] = source[start + j * step]
 
 
-@kernel()
+@kernel(inner=True)
 def _scatter(lines, places, step, row, target, shift, count, lanes, beside):
     """target[places[lane] + (shift + j) step] = lines[row + j, lane]"""
     if beside:
@@ -395,7 +395,7 @@ def _scatter(lines, places, step, row, target, shift, count, lanes, beside):
             target[start + j * step] = lines[(row + j) * lanes + lane]
 
 
-@kernel()
+@kernel(inner=True)
 def _place(places, first, lanes, count, inner):
     """Where lines start in an array (outer, count, inner)."""
     outer = first // inner
@@ -425,6 +425,7 @@ def transform_lines(
     lanes = min(LANES, lines)
     low = kept // 2 + 1  # waves 0..K
     high, gap = kept - low, n - kept
+    none = kept - kept  # not a constant, for which functions would be compiled anew
     x, y, x_place, y_place = scratch[:2], scratch[2:], places[0], places[1]
     last = y if len(radices) % 2 else x  # where the passes end
     for start in range(0, lines, LANES):
@@ -442,12 +443,12 @@ def transform_lines(
         for part in range(2):
             given, block = source[1 - part if inverse else part], x[part]
             if inverse:
-                _gather(block, x_place, inner, 0, given, 0, low, lanes, beside)
+                _gather(block, x_place, inner, none, given, none, low, lanes, beside)
                 for j in range(low * lanes, (low + gap) * lanes):
                     block[j] = 0
                 _gather(block, x_place, inner, low + gap, given, low, high, lanes, beside)
             elif not direct:
-                _gather(block, x_place, inner, 0, given, 0, n, lanes, beside)
+                _gather(block, x_place, inner, none, given, none, n, lanes, beside)
         xr, xi, x0, x_step = x[0], x[1], 0, lanes
         yr, yi, y0, y_step = last[0], last[1], 0, lanes
         if direct and inverse:
@@ -461,7 +462,7 @@ def transform_lines(
         for part in range(2):
             block, result = last[part], target[1 - part if inverse else part]
             if not inverse:
-                _scatter(block, y_place, inner, 0, result, 0, low, lanes, beside)
+                _scatter(block, y_place, inner, none, result, none, low, lanes, beside)
                 _scatter(block, y_place, inner, low + gap, result, low, high, lanes, beside)
             elif not direct:
-                _scatter(block, y_place, inner, 0, result, 0, n, lanes, beside)
+                _scatter(block, y_place, inner, none, result, none, n, lanes, beside)

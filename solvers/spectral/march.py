@@ -100,7 +100,7 @@ class Scheme(NamedTuple):
     h: float
 
 
-@kernel()
+@kernel(inner=True)
 def _apply(symbols, source, target):
     """target[:, i] += symbol source[:, j] for all (i, j) of the symbols."""
     values = symbols.values
@@ -115,7 +115,7 @@ def _apply(symbols, source, target):
         )  # fmt: skip
 
 
-@kernel()
+@kernel(inner=True)
 def _combine(scheme, i, u, slopes, out):
     """out = D u + sum_j A_ij slope_j, with the coefficients of one stage."""
     slots, rows, columns = u.shape[1], u.shape[2], u.shape[3]
@@ -153,7 +153,7 @@ def _combine(scheme, i, u, slopes, out):
                 )  # fmt: skip
 
 
-@kernel()
+@kernel(inner=True)
 def _between(packs, functions, pairs, space, target):
     """Coefficients of functions (2, slots, rows, columns) to those of their pairs, all waves, or
     back."""
@@ -174,7 +174,7 @@ def _between(packs, functions, pairs, space, target):
             )  # fmt: skip
 
 
-@kernel()
+@kernel(inner=True)
 def evaluate(
     u,
     t,
@@ -208,11 +208,12 @@ def evaluate(
         clear(inputs)
         _apply(symbols_in, u, inputs)
     pairs = len(products.pairs_in)
+    # Not written as constants, for each of which the function would be compiled.
     lanes = space.lanes
     if space.complex_valued:
         copy(modes, inputs)
     else:
-        _between(True, inputs, products.pairs_in, space, modes)
+        _between(lanes > 0, inputs, products.pairs_in, space, modes)
     for axis in range(axes):
         outer, kept, inner, n = space.sizes[axis]
         transform(
@@ -234,11 +235,11 @@ def evaluate(
     if space.complex_valued:
         copy(work.outputs, modes)
     else:
-        _between(False, work.outputs, products.pairs_out, space, modes)
+        _between(lanes < 0, work.outputs, products.pairs_out, space, modes)
     _apply(symbols_out, work.outputs, slope)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _total(values):
     total = values[0] * 0
     for j in range(values.size):
@@ -246,7 +247,7 @@ def _total(values):
     return total
 
 
-@kernel()
+@kernel(inner=True)
 def _find_dead(u, groups, t, died):
     """Write t for samples that hold infinity or NaN, and set them to zero."""
     if _total(u.reshape(-1)) == 0:
@@ -272,7 +273,7 @@ def _find_dead(u, groups, t, died):
             died[i] = t
 
 
-@kernel()
+@kernel(inner=True)
 def _borrowed_symbols(symbols):
     return Symbols(borrowed(symbols.places), borrowed(symbols.values))
 
