@@ -165,7 +165,7 @@ def r3(runs: Runs, quick: bool, picture: Path) -> list[Row]:
     for label, (_, result) in found.items():
         right.plot(x, result.predict(last)[-1], label=label)
     right.set(xlabel="x", ylabel="u", title="the last time")
-    right.legend(fontsize="small")
+    legend_below(right)
     finish(figure, picture)
     return rows
 
@@ -210,13 +210,13 @@ def multi_adam(runs: Runs, quick: bool, picture: Path) -> list[Row]:
     left.set(xlabel="side s of the domain", ylabel="relative L2 error", xticks=scales)
     left.set_xticklabels([str(scale) for scale in scales])
     left.minorticks_off()
-    left.legend(fontsize="small")
+    legend_below(left)
     for row in rows:
         if "Adam" in row.label:
             style = "-" if row.label.startswith("Adam") else "--"
             right.semilogy(row.steps, row.errors, style, label=row.label)
     right.set(xlabel="step", ylabel="relative L2 error", title="Adam (lines), MultiAdam (dashes)")
-    right.legend(fontsize="x-small")
+    legend_below(right)
     finish(figure, picture)
     return rows
 
@@ -266,11 +266,11 @@ def ntk(runs: Runs, quick: bool, picture: Path) -> list[Row]:
     draw_errors(left, rows)
     for label, (_, result) in found.items():
         if "Adam" in label:
-            for (term, values), style in zip(spectra(result).items(), ("-", "--"), strict=True):
+            for (term, values), style in zip(spectra(result).items(), ("-", "o--"), strict=True):
                 right.loglog(np.arange(1, len(values) + 1), values, style, label=f"{term}, {label}")
     right.set(xlabel="index", ylabel="eigenvalue of the tangent kernel", title="trained networks")
     right.set_ylim(bottom=1e-6)
-    right.legend(fontsize="x-small")
+    legend_below(right)
     finish(figure, picture)
     return rows
 
@@ -304,7 +304,7 @@ def plots() -> Any:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    return pyplot.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    return pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained")
 
 
 def draw_errors(axes: Any, rows: Sequence[Row]) -> None:
@@ -316,7 +316,16 @@ def draw_errors(axes: Any, rows: Sequence[Row]) -> None:
             label = f"{row.label}: {row.seconds:.1f} s"
             axes.axhline(max(row.error, LEAST), color="0.3", linestyle=":", label=label)
     axes.set(xlabel="step", ylabel="relative L2 error", xscale="log")
-    axes.legend(fontsize="small", loc="center left")
+    legend_below(axes)
+
+
+def legend_below(axes: Any) -> None:
+    """Where it hides no curve."""
+    count = len(axes.get_legend_handles_labels()[1])
+    axes.legend(
+        fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.13),
+        ncols=2 if count > 3 else 1,
+    )  # fmt: skip
 
 
 def finish(figure: Any, picture: Path) -> None:
