@@ -18,7 +18,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "burgers": Recipe(10, RandomFeatureConfig(patches=8, tolerance=1e-6), 1e-8),
-    "allen_cahn": Recipe(10, RandomFeatureConfig(patches=8, tolerance=1e-5), 1e-6),
+    "allen_cahn": Recipe(10, RandomFeatureConfig(patches=8, tolerance=1e-5), 3e-6),
     "kdv": Recipe(20, RandomFeatureConfig(patches=12, tolerance=1e-5), 1e-6),
     "helmholtz": Recipe(0, RandomFeatureConfig(patches=(2, 4), refinements=0), 1e-9),
     "convection": Recipe(8, RandomFeatureConfig(patches=4), 1e-8),
