@@ -45,9 +45,11 @@ class Statement:
 
     Raises InputError where these do not fit together.
 
-    >>> steady = Statement(("x",), Box((0.0,), (1.0,)), lambda u, d, x, p: d(u, "xx"),
-    ...                    (Dirichlet("left", 0.0), Dirichlet("right", 1.0)))
-    >>> [condition.name for condition in steady.conditions]
+    >>> from sobolev.geometry.shapes import Interval
+    >>> from sobolev.pinns.conditions import Dirichlet
+    >>> ends = Dirichlet("left", 0.0), Dirichlet("right", 1.0)
+    >>> rod = Statement(("x",), Interval(0, 1), lambda u, d, x, p: d(u, "xx"), ends)
+    >>> [condition.name for condition in rod.conditions]
     ['left', 'right']
     """
 

@@ -15,6 +15,7 @@ from sobolev.geometry.interpolation import interpolate
 from sobolev.geometry.shapes import Ball, Box, Disk, Interval, Polygon
 from sobolev.pinns.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sobolev.pinns.derivatives.readings import make_derivatives
+from sobolev.pinns.inverse import CoefficientField, Parameter
 from sobolev.pinns.samplers import Sobol
 from sobolev.pinns.statement import Statement, state_problem
 
@@ -397,3 +398,34 @@ def test_parameters_of_the_equation_are_those_of_the_statement():
         parameters=lambda x: SimpleNamespace(a=3.0),
     )  # fmt: skip
     assert float(statement.equation(torch.tensor([2.0]), None, {"x": torch.zeros(1)})) == 6.0
+
+
+SHAPES = {
+    "ring": RING,
+    "square less a corner": Box((0, 0), (2, 2)) - Box((1, 1), (2, 2)),
+    "two disks": Disk((0, 0), 1.0) | Disk((1, 0), 1.0),
+    "stairs": Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]),
+    "inlet": Box((0, 0), (1, 1)).cut("in", "left", lambda x, y: y - 0.5),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_readings_agree_on_hard_conditions_and_unknown_fields(name):
+    """On every kind of distance function, with a coefficient that is a network of its own."""
+    shape = SHAPES[name]
+    extent = dict(zip("xy", shape.bounds, strict=True))
+    statement = Statement(
+        ("x", "y"), shape, lambda u, d, x, p: d(p.a * d(u, "x"), "x") + p.k * d(u, "yy"),
+        [Dirichlet("all", lambda x: x["x"], hard=True)],
+        trainable={"a": CoefficientField(extent, positive=True), "k": Parameter(2.0)},
+    )  # fmt: skip
+    field = statement.wrap(Wild(2))
+    with torch.no_grad():
+        field.trainable["a"].network.last.weight.fill_(0.2)
+    points = statement.interior(unit(200, statement))
+    nested, taylor = (
+        make_derivatives(reading, field, ("x", "y"))(points, field.equation)
+        for reading in ("nested", "taylor")
+    )
+    assert nested.isfinite().all()
+    assert (nested - taylor).abs().max() < 1e-12 * nested.abs().max()

@@ -1,6 +1,8 @@
 """Every shape: points inside and on its pieces, normals, measures, distances, refusals."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -308,3 +310,9 @@ def test_refuses(call, words):
     with pytest.raises(InputError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_shapes_cost_no_heavy_import():
+    code = "import sys, sobolev.geometry.shapes; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"torch", "scipy", "meshio", "numba"} & set(done.stdout.split())
