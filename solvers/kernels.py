@@ -39,9 +39,9 @@ def kernel(
 
     def compile_later(function: Callable[..., Any]) -> Any:
         flags: Any = set(fastmath) if fastmath else False
+        ways: dict[str, Any] = {"no_cpython_wrapper": inner, "no_cfunc_wrapper": inner}
         compiled: Any = njit(
-            cache=True, nogil=True, error_model="numpy", fastmath=flags, no_cpython_wrapper=inner,
-            no_cfunc_wrapper=inner,
+            cache=True, nogil=True, error_model="numpy", fastmath=flags, **ways
         )(function)  # fmt: skip
         compiled.sources = _sources(function)
         stamp = tuple(_stamp(path) for path in sorted(compiled.sources))
