@@ -31,11 +31,13 @@ class Column:
         return self.values[..., None] * hot[:, None, :]
 
     def at_columns(self, other: Any) -> Any:
-        """What stands beside the values in numbers or (n, width)."""
+        """What stands beside the values in numbers, (n, width) or (directions, n, width)."""
         if isinstance(other, Column):
             return other.values
         if not isinstance(other, Tensor) or other.ndim == 0:
             return other
+        if other.ndim > 2 and other.shape[-1] == 1:
+            return other[..., 0]
         if other.ndim > 2:
             each = range(len(self.index))
             return torch.stack([other[min(i, len(other) - 1), :, self.index[i]] for i in each])
@@ -65,7 +67,11 @@ class Column:
 
     def __matmul__(self, matrix: Tensor) -> Tensor:
         rows = matrix[self.index]
-        return self.values[..., None] * rows[:, None] if rows.ndim == 2 else self * rows
+        return (
+            self.values * rows[:, None]
+            if rows.ndim == 1
+            else self.values[..., None] * rows[:, None]
+        )
 
     def __getitem__(self, key: Any) -> Tensor:
         return self.dense()[key]
@@ -84,11 +90,11 @@ class Column:
         cls, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         name, options = function.__name__, kwargs or {}
-        if name in ("mul", "add", "div", "neg"):
-            own = next(i for i, a in enumerate(args) if isinstance(a, Column))
-            return {
-                "mul": cls.__mul__, "add": cls.__add__, "div": cls.__truediv__, "neg": cls.__neg__,
-            }[name](args[own], *args[:own], *args[own + 1 :])  # fmt: skip
+        if name in ("mul", "add"):
+            own, other = args if isinstance(args[0], Column) else args[::-1]
+            return own * other if name == "mul" else own + other
+        if name == "neg":
+            return -args[0]
         if name == "linear":
             return args[0] @ args[1].T
         if name == "addcmul":

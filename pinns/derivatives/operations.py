@@ -196,10 +196,10 @@ def where(condition: Any, f: Any, g: Any) -> Jet:
     value = torch.where(condition, plain(f), plain(g))
 
     def rule(index: Index) -> Coefficient:
-        parts = [part.at(index) if isinstance(part, Jet) else None for part in (f, g)]
-        if parts[0] is None and parts[1] is None:
+        a, b = (part.at(index) if isinstance(part, Jet) else None for part in (f, g))
+        if a is None and b is None:
             return None
-        return torch.where(condition, *(0.0 if c is None else c for c in parts))
+        return torch.where(condition, 0.0 if a is None else a, 0.0 if b is None else b)
 
     return jets[0].result(value, rule)
 

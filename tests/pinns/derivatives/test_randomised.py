@@ -30,6 +30,7 @@ class Concatenated(Ball):
     """Other ways to handle points: slices, columns, joining."""
 
     def forward(self, x):
+        x = x + 0.1 * torch.tanh(x) * (x @ self.net[0].weight[0])[:, None]
         mixed = torch.cat([x[:, 1:], torch.sin(x[:, :1]) / (2.0 + x[:, 1:2])], dim=1)
         return self.net(mixed) + torch.stack([x[:, 0] ** 3], dim=-1) * mixed.mean(-1, keepdim=True)
 
