@@ -1,6 +1,6 @@
 """Equations with known solutions, on which methods are measured: `CASES`.
 
-Each is a short statement, a reference and the recipe that is known to reach its accuracy.
+Each is a short statement, a reference, a recipe and the accuracy that methods are held to.
 """
 
 from __future__ import annotations

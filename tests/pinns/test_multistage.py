@@ -1,5 +1,6 @@
 """Stages against closed forms: each starts where the one before ended."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -19,16 +20,16 @@ from sobolev.pinns.statement import Statement
 from sobolev.pinns.weights import Fixed
 
 CONFIG = PINNConfig(
-    width=20, depth=2, points=1000, first_steps=0, second="gauss_newton", second_steps=75,
-    refresh_every=15, weighting="fixed", threads=1, chunk=4096,
+    width=20, depth=2, points=1000, first_steps=0, second="gauss_newton",
+    second_steps=75, refresh_every=15, weighting="fixed", threads=1, chunk=4096,
 )  # fmt: skip
 SMALL = {"width": 8, "points": 200, "second_steps": 40, "refresh_every": 0}
 
 
 def regression():
-    """u = sin(2 x + 1) + exp(1.3 x) / 5, where Wang & Lai begin."""
+    """u = sin(2 x + 1) + exp(1.3 x) / 5 on [-1, 1], asked for a little beyond its ends."""
     return Statement(
-        ("x",), Box((-1.0,), (1.0,)),
+        ("x",), Box((-1.05,), (1.05,)),
         lambda u, d, x, p: u - torch.sin(2.0 * x["x"] + 1.0) - 0.2 * torch.exp(1.3 * x["x"]),
     )  # fmt: skip
 
@@ -106,11 +107,12 @@ def test_refuses():
 
 @pytest.mark.slow
 def test_regression_to_rounding():
-    staged = train_in_stages(regression(), CONFIG, 5)
-    assert staged.result.error(regression_truth()) < 1e-14
+    config = dataclasses.replace(CONFIG, points=2500, second_steps=180)
+    staged = train_in_stages(regression(), config, 3)
+    assert staged.result.error(regression_truth()) < 2e-14  # rounding alone leaves 3e-16
 
 
 @pytest.mark.slow
 def test_an_ordinary_equation_to_twelve_digits():
-    staged = train_in_stages(decay(), CONFIG, 4)
+    staged = train_in_stages(decay(), CONFIG, 3)
     assert staged.result.error(decay_truth()) < 1e-12
