@@ -147,7 +147,7 @@ def r3(runs: Runs, quick: bool, picture: Path) -> list[Row]:
     if not quick:
         size["points"] = 500
     config = published(**size, first_steps=20 if quick else 20_000, initial_points=100)
-    second = control(config, 3 if quick else 150)
+    second = control(config, 3 if quick else 300)
     cure = {"sampler": "r3", "refresh_every": 5}
     named = {
         "fixed points, float32 Adam": config,
