@@ -243,7 +243,7 @@ CASES: dict[str, Case] = {
     "kdv": Case(kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3), 1e-5),
     "helmholtz": Case(
         helmholtz, Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y")), helmholtz_solution,
-        recipe(points=4000, second_steps=300), 1e-6,
+        recipe(points=4000, second_steps=400), 1e-6,
     ),
     "convection": Case(
         lambda: convection(50.0), TURN, lambda on: convection_solution(on, 50.0),
