@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
+from typing import Literal
 
 from sobolev.datasets.evolution import EvolutionProblem
 from sobolev.datasets.problem import Fidelity
@@ -19,6 +20,7 @@ from sobolev.scripts.common import guarded
 
 RESOLUTION, TOLERANCE = 16, 1e-3  # small: compiling is what takes time
 WORKERS = 2
+Precision = Literal["float32", "float64"]
 
 
 def compile_kernels(name: str) -> None:
@@ -32,7 +34,7 @@ def compile_kernels(name: str) -> None:
         problem.solve_draws(chosen, problem.grid(RESOLUTION), fidelity, threads=1)
 
 
-def compile_training(precision: str) -> None:
+def compile_training(precision: Precision) -> None:
     """Train a network against an equation for three steps."""
     from sobolev.pinns.cases import CASES
     from sobolev.pinns.pinn import train
@@ -54,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         started = {pool.submit(compile_kernels, name): name for name in names}
         if not argv:
-            for precision in ("float64", "float32"):
+            precisions: tuple[Precision, ...] = ("float64", "float32")
+            for precision in precisions:
                 started[pool.submit(compile_training, precision)] = f"pinn in {precision}"
         for future in as_completed(started):
             if (error := future.exception()) is not None:

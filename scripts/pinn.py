@@ -201,6 +201,7 @@ def run(
         raise InputError(f"{folder} holds a trained PINN; choose another --output or --force")
     if force and any((folder / name).exists() for name in (INSTANCE, CHECKPOINT)):
         shutil.rmtree(folder)
+    result: PINNResult | RandomFeatureResult
     if isinstance(config, RandomFeatureConfig):
         result = solve_by_features(problem, inputs, config, folder)
     else:

@@ -74,11 +74,11 @@ def panel(
         axes.set_title(title)
         axes.set_xlabel(grid.names[open_axes[0]])
         return
-    extent = [end for i in open_axes for end in grid.extent[i]]
+    (left, right), (bottom, top) = (grid.extent[i] for i in open_axes)
     largest = float(np.abs(values).max())
     ends = (-largest, largest) if colormap == "RdBu_r" else (None, None)
     image = axes.imshow(
-        values.T, origin="lower", extent=tuple(extent), cmap=colormap, aspect="auto",
+        values.T, origin="lower", extent=(left, right, bottom, top), cmap=colormap, aspect="auto",
         vmin=ends[0], vmax=ends[1], interpolation="nearest",
     )  # fmt: skip
     axes.figure.colorbar(image, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
@@ -122,7 +122,8 @@ def draw_training(axes: Axes, result: Any) -> None:
 
 def draw_spectrum(axes: Axes, ours: np.ndarray, right: np.ndarray, grid: Grid) -> None:
     """Energy by wave number of solution and error, in space at the last time where it moves."""
-    space, at = grid, ()
+    space: Grid = grid
+    at: tuple[int, ...] = ()
     if grid.names[0] == "t" and grid.ndim > 1:
         space = Grid(
             grid.extent[1:], grid.shape[1:], grid.wraps[1:], grid.centering, names=grid.names[1:]

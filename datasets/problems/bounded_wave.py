@@ -102,6 +102,7 @@ class BoundedWave(EvolutionProblem):
 
     def end_conditions(self, inputs: Mapping[str, Any]) -> tuple[End, ...]:
         ends = enumerate((float(inputs["left_end"]), float(inputs["right_end"])))
+        kinds: list[tuple[bool, Literal["value", "slope"]]]
         kinds = [(bool(upper), "slope" if end == FREE else "value") for upper, end in ends]
         return tuple(End("x", upper, v.name, kind) for v in self.outputs for upper, kind in kinds)
 
