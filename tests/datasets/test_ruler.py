@@ -145,7 +145,8 @@ def test_the_resolution_knob_lowers_the_error_and_the_tolerance_knob_bounds_it(d
 
     by_resolution = [error(Fidelity(n, 1e-8)) for n in (4, 16, 64)]
     assert by_resolution[0] > 1.5 * by_resolution[1] > 2 * by_resolution[2]
-    assert error(Fidelity(64, 0.5)) > 2 * by_resolution[2]
+    # One cycle of multigrid stays well below a residual of a half.
+    assert error(Fidelity(64, 0.5)) > 1.5 * by_resolution[2]
 
 
 def test_the_accuracy_of_the_surrogate_decides_what_it_is_compared_with(darcy):
