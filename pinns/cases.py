@@ -35,7 +35,8 @@ UNIT_TIME = (0.0, 1.0)
 class Case:
     """An equation, its solution on a grid or at points, and a recipe.
 
-    solution: values on `on`. accuracy: the relative L2 error to come below.
+    solution: values on `on`. accuracy: the relative L2 error to come below. classical: the same
+    by the solver of this package for a tolerance, None where there is a closed form only.
     """
 
     statement: Callable[[], Statement]
@@ -43,6 +44,7 @@ class Case:
     solution: Callable[[Any], np.ndarray]
     recipe: PINNConfig
     accuracy: float
+    classical: Callable[[Any, float], np.ndarray] | None = None
 
     def reference(self) -> Function:
         return Function(self.solution(self.on), self.on)
@@ -83,6 +85,18 @@ def cole_hopf(t: np.ndarray, x: np.ndarray, nodes: int = 150) -> np.ndarray:
     return np.asarray(-(np.sin(np.pi * y) * kernel).sum(axis=-1) / kernel.sum(axis=-1))
 
 
+def burgers_spectral(grid: Grid, tolerance: float) -> np.ndarray:
+    from ..solvers.spectral.equations import BURGERS
+    from ..solvers.spectral.integrate import integrate
+
+    fine = Grid(((-1.0, 1.0),), (2048,), periodic=True)
+    u0 = -np.sin(np.pi * fine.axes[0])
+    found = integrate(
+        BURGERS, u0[None], grid.axes[0], fine, {"viscosity": VISCOSITY}, tolerance=tolerance
+    )
+    return every(found, 2048 // grid.shape[1])
+
+
 # --- Allen-Cahn -------------------------------------------------------------------------------
 
 DIFFUSIVITY = 1e-4
@@ -114,7 +128,7 @@ def smoothing_kink(x: Points) -> Tensor:
     return x["x"] ** 2 * torch.cos(math.pi * x["x"]) + change
 
 
-def allen_cahn_solution(grid: Grid) -> np.ndarray:
+def allen_cahn_solution(grid: Grid, tolerance: float = 1e-10) -> np.ndarray:
     from ..solvers.spectral.equations import ALLEN_CAHN
     from ..solvers.spectral.integrate import integrate
 
@@ -122,7 +136,7 @@ def allen_cahn_solution(grid: Grid) -> np.ndarray:
     u0 = fine.axes[0] ** 2 * np.cos(np.pi * fine.axes[0])
     found = integrate(
         ALLEN_CAHN, u0[None], grid.axes[0], fine, {"diffusivity": DIFFUSIVITY, "rate": 5.0},
-        tolerance=1e-10,
+        tolerance=tolerance,
     )  # fmt: skip
     return every(found, 4096 // grid.shape[1])
 
@@ -142,14 +156,14 @@ def kdv() -> Statement:
     )  # fmt: skip
 
 
-def kdv_solution(grid: Grid) -> np.ndarray:
+def kdv_solution(grid: Grid, tolerance: float = 1e-10) -> np.ndarray:
     from ..solvers.spectral.equations import KDV
     from ..solvers.spectral.integrate import integrate
 
     fine = Grid(((-1.0, 1.0),), (256,), periodic=True)
     found = integrate(
         KDV, np.cos(np.pi * fine.axes[0])[None], grid.axes[0], fine,
-        {"nonlinearity": 1.0, "dispersion": DISPERSION}, tolerance=1e-10,
+        {"nonlinearity": 1.0, "dispersion": DISPERSION}, tolerance=tolerance,
     )  # fmt: skip
     return every(found, 256 // grid.shape[1])
 
@@ -237,10 +251,15 @@ SPACETIME, TURN = spacetime(101, 256), spacetime(101, 256, 0.0, 2.0 * math.pi)
 
 CASES: dict[str, Case] = {
     "burgers": Case(
-        burgers, SPACETIME, lambda on: cole_hopf(*on.axes), recipe(second_steps=400), 1e-6
+        burgers, SPACETIME, lambda on: cole_hopf(*on.axes), recipe(second_steps=400), 1e-6,
+        burgers_spectral,
     ),
-    "allen_cahn": Case(allen_cahn, spacetime(101, 512), allen_cahn_solution, recipe(), 1e-5),
-    "kdv": Case(kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3), 1e-5),
+    "allen_cahn": Case(
+        allen_cahn, spacetime(101, 512), allen_cahn_solution, recipe(), 1e-5, allen_cahn_solution
+    ),
+    "kdv": Case(
+        kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3), 1e-5, kdv_solution
+    ),
     "helmholtz": Case(
         helmholtz, Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y")), helmholtz_solution,
         recipe(points=4000, second_steps=400), 1e-6,

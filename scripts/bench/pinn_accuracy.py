@@ -1,5 +1,8 @@
 """How accurate PINNs become: `python scripts/bench/pinn_accuracy.py --case burgers --seeds 3`.
 
+Beside the networks stand random features with least squares, and the classical solver at the
+loosest tolerance that is as accurate as the median network.
+
 Every seed has a folder of its own, from which a stopped run goes on; finished seeds are kept.
 Threads: one a run, because the tensors are small.
 """
@@ -15,15 +18,20 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sobolev.datasets.files import write_whole
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
+from sobolev.geometry.norms import error
 from sobolev.pinns.cases import CASES
 from sobolev.pinns.pinn import train
+from sobolev.pinns.random_features import solve
+from sobolev.pinns.random_features.recipes import RECIPES
 from sobolev.pinns.result import CHECKPOINT
+from sobolev.pinns.windows import solve_windows
 from sobolev.scripts.common import machine
 
 RESULT = "accuracy.json"
@@ -75,7 +83,39 @@ def known(name: str, folder: Path) -> Function:
     return Function(np.load(path), case.on)
 
 
-def print_table(name: str, rows: list[Row], accuracy: float) -> None:
+@dataclass(frozen=True)
+class Baseline:
+    """What is not a network came to. label: who."""
+
+    label: str
+    error: float
+    seconds: float
+
+
+def baselines(name: str, accuracy: float, folder: Path) -> list[Baseline]:
+    """Random features, and the classical solver at the loosest tolerance below `accuracy`."""
+    case, truth, found = CASES[name], known(name, folder), []
+    if name in RECIPES:
+        recipe = RECIPES[name]
+        solved: Any
+        if recipe.windows:
+            solved = solve_windows(case.statement(), recipe.windows, recipe.config)
+        else:
+            solved = solve(case.statement(), recipe.config)
+        found.append(Baseline("random features", solved.error(truth), solved.seconds))
+    for tolerance in 10.0 ** np.arange(-2, -12, -1.0) if case.classical is not None else ():
+        case.classical(case.on, tolerance)  # the first call may compile
+        began = time.perf_counter()
+        values = case.classical(case.on, tolerance)
+        seconds = time.perf_counter() - began
+        off = float(error(values, truth.numpy(), case.on))
+        if off < accuracy:
+            found.append(Baseline(f"ETDRK4, tolerance {tolerance:.0e}", off, seconds))
+            break
+    return found
+
+
+def print_table(name: str, rows: list[Row], beside: list[Baseline], accuracy: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -92,6 +132,10 @@ def print_table(name: str, rows: list[Row], accuracy: float) -> None:
             statistics.median(getattr(row, key) for row in rows) for key in ("error", "seconds")
         )
         table.add_row("median", f"{error:.2e}", f"{seconds:.0f}", "", "", "")
+    for baseline in beside:
+        table.add_row(
+            "", f"{baseline.error:.2e}", f"{baseline.seconds:.2g}", "", "", baseline.label
+        )
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
@@ -109,6 +153,7 @@ def main() -> int:
     parser.add_argument("--case", choices=sorted(CASES), action="append", help="all if not given")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("runs/pinn-accuracy"))
+    parser.add_argument("--no-baselines", action="store_true", help="the networks alone")
     parser.add_argument(
         "--set", type=option, action="append", default=[], metavar="OPTION=VALUE",
         help="in place of the recipe's; give another --folder too",
@@ -121,7 +166,9 @@ def main() -> int:
             rows = [run(name, s, given.folder, dict(given.set)) for s in range(given.seeds)]
         except InputError as problem:
             raise SystemExit(f"pinn_accuracy: {problem}") from None
-        print_table(name, rows, CASES[name].accuracy)
+        reached = statistics.median(row.error for row in rows)
+        beside = [] if given.no_baselines else baselines(name, reached, given.folder)
+        print_table(name, rows, beside, CASES[name].accuracy)
         print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
         met = met and all(row.error < CASES[name].accuracy for row in rows)
         met = met and not any(math.isnan(row.error) for row in rows)
