@@ -255,10 +255,12 @@ CASES: dict[str, Case] = {
         burgers_spectral,
     ),
     "allen_cahn": Case(
-        allen_cahn, spacetime(101, 512), allen_cahn_solution, recipe(), 1e-5, allen_cahn_solution
+        allen_cahn, spacetime(101, 512), allen_cahn_solution, recipe(second_steps=400), 1e-5,
+        allen_cahn_solution,
     ),
     "kdv": Case(
-        kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3), 1e-5, kdv_solution
+        kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3, second_steps=400), 1e-5,
+        kdv_solution,
     ),
     "helmholtz": Case(
         helmholtz, Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y")), helmholtz_solution,
