@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PLAIN = {"sampler": "sobol", "weighting": "fixed", "refresh_every": 0}
-
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "adaptive": {},  # residual-adaptive points, weights by gradient norm: as the recipe has it
-    "plain": PLAIN,
+    "plain": {"sampler": "sobol", "weighting": "fixed", "refresh_every": 0},
     "r3": {"sampler": "r3", "weighting": "fixed", "refresh_every": 100},
     "causal_r3": {"sampler": "causal_r3", "weighting": "fixed", "refresh_every": 100},
     "ntk": {"sampler": "sobol", "weighting": "ntk"},

@@ -16,17 +16,20 @@ from sobolev.geometry.grid import Grid
 from sobolev.geometry.norms import energy_spectrum
 from sobolev.operators.checkpoint import load_state
 from sobolev.pinns.derivatives.readings import make_derivatives
+from sobolev.pinns.random_features import RandomFeatureResult
 from sobolev.pinns.result import CHECKPOINT, CHECKPOINT_SCHEMA, PINNResult
 from sobolev.scripts import figures
-from sobolev.scripts.pinn import load_solution
 
+Solved = PINNResult | RandomFeatureResult
 CHUNK = 4096
 TIMES = 129
 
 
-def draw_pictures(folder: Path, truth: Function, path: Path) -> None:
-    """Six panels of the solution in a folder, beside its reference on a grid of space-time."""
-    _, _, _, result = load_solution(folder)
+def draw_pictures(result: Solved, folder: Path, truth: Function, path: Path) -> None:
+    """Six panels of a solution, beside its reference on a grid of space-time.
+
+    folder: where it was trained, which tells the points.
+    """
     assert isinstance(truth.on, Grid)
     grid, cut = truth.on, shown_part(truth.on)
     right = first_unknown(truth.numpy(), grid)
@@ -88,7 +91,7 @@ def panel(
     axes.set_ylabel(grid.names[open_axes[1]])
 
 
-def residual_size(result: Any, grid: Grid, cut: tuple[Any, ...]) -> np.ndarray:
+def residual_size(result: Solved, grid: Grid, cut: tuple[Any, ...]) -> np.ndarray:
     """Root of the sum of squares of the equations' residuals on the part of the grid."""
     statement = result.statement
     points = np.stack([axis[cut] for axis in grid.coordinates()], axis=-1)
@@ -104,7 +107,7 @@ def residual_size(result: Any, grid: Grid, cut: tuple[Any, ...]) -> np.ndarray:
     return torch.cat(parts).numpy().reshape(points.shape[:-1])
 
 
-def draw_training(axes: Axes, result: Any) -> None:
+def draw_training(axes: Axes, result: Solved) -> None:
     """Loss and error by seconds; for random features the two figures that they have."""
     axes.set_title("training")
     if not isinstance(result, PINNResult):
@@ -141,7 +144,7 @@ def draw_spectrum(axes: Axes, ours: np.ndarray, right: np.ndarray, grid: Grid) -
     axes.legend(fontsize=7)
 
 
-def draw_points(axes: Axes, folder: Path, result: Any) -> None:
+def draw_points(axes: Axes, folder: Path, result: Solved) -> None:
     """Where the equation was asked for at last, or the patches of random features."""
     statement = result.statement
     names = statement.coordinates

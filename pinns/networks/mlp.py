@@ -38,6 +38,8 @@ class Network(nn.Module):
     coordinates: the embedding that comes first.
     """
 
+    layers: nn.ModuleList
+
     def __init__(self, coordinates: Embedding, width: int, depth: int, outputs: int) -> None:
         super().__init__()
         if width < 1 or depth < 1 or outputs < 1:
@@ -49,8 +51,10 @@ class Network(nn.Module):
 
     @property
     def last(self) -> nn.Linear:
-        """The layer that gives the values."""
-        raise NotImplementedError
+        """The layer that gives the values, the last of `layers`."""
+        layer = self.layers[-1]
+        assert isinstance(layer, nn.Linear)  # a ModuleList does not tell the checker
+        return layer
 
     def hidden(self, points: Tensor) -> Tensor:
         """(n, coordinates) to the features of the last layer (n, k)."""
@@ -90,12 +94,6 @@ class MLP(Network):
         first = self.activations[0]
         assert isinstance(first, Activate)  # a ModuleList does not tell the checker
         return first.function
-
-    @property
-    def last(self) -> nn.Linear:
-        layer = self.layers[-1]
-        assert isinstance(layer, nn.Linear)  # a ModuleList does not tell the checker
-        return layer
 
     def hidden(self, points: Tensor) -> Tensor:
         h = self.coordinates(points)

@@ -39,12 +39,6 @@ class ModifiedMLP(Network):
             Activate(activation, width, dtype) for _ in range(depth + 2)
         )
 
-    @property
-    def last(self) -> nn.Linear:
-        layer = self.layers[-1]
-        assert isinstance(layer, nn.Linear)  # a ModuleList does not tell the checker
-        return layer
-
     def hidden(self, points: Tensor) -> Tensor:
         h = self.coordinates(points)
         *activations, first, second = self.activations
