@@ -99,11 +99,16 @@ def _signs(latex: str) -> int:
     return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\[a-zA-Z]+", "x", bare)))
 
 
-def to_png(figure: Figure, dpi: int = 170) -> str:
-    """The figure as an <img> source, `data:image/png;base64,…`."""
+def to_png(figure: Figure, dpi: int = 130) -> bytes:
+    """The figure as the content of a file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def to_source(figure: Figure, dpi: int = 170) -> str:
+    """The figure as an <img> source, `data:image/png;base64,…`."""
+    return "data:image/png;base64," + base64.b64encode(to_png(figure, dpi)).decode()
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

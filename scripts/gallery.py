@@ -160,14 +160,14 @@ def _draw(folder: Path, problem: Problem, config: GalleryConfig) -> str:
         one = Portrait(shown, grid, {k: v[i] for k, v in inputs.items()},
                        {k: v[i] for k, v in outputs.items()})  # fmt: skip
         pictures.append(f"{problem.name}-{i}.png")
-        write_whole(folder / pictures[-1], _png(one.draw(), DPI))
+        write_whole(folder / pictures[-1], figures.to_png(one.draw(), DPI))
         scalars.append([
             f"{v.name} = {float(inputs[v.name][i]):.3g}"
             f"{'' if v.units == '1' else f' {v.units}'}"
             for v in shown.inputs if v.kind == "scalar"
         ])  # fmt: skip
         if i == 0:
-            write_whole(folder / f"{problem.name}-tile.png", _png(one.tile(), DPI))
+            write_whole(folder / f"{problem.name}-tile.png", figures.to_png(one.tile(), DPI))
     facts = {
         "kind": KIND, "plan": plan(problem, config), "pictures": pictures,
         "tile": f"{problem.name}-tile.png", "summary": one.summary(), "scalars": scalars,
@@ -210,12 +210,6 @@ def _command(name: str, config: GalleryConfig) -> str:
         if getattr(config, field.name) != field.default
     ]
     return " ".join(["sobolev gallery", name, *changed])
-
-
-def _png(figure: Any, dpi: int) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
 
 
 def _entry(folder: Path, name: str) -> dict[str, Any]:
@@ -277,7 +271,7 @@ def sheet(folder: Path, names: Sequence[str]) -> bytes:
         for axes, name in zip(panels.flat, names, strict=False):
             axes.imshow(imread(folder / f"{name}-tile.png"))
             axes.set_title(name.replace("_", " "), fontsize=8, pad=3)
-        picture = Image.open(io.BytesIO(_png(figure, 150))).convert("RGB")
+        picture = Image.open(io.BytesIO(figures.to_png(figure, 150))).convert("RGB")
     buffer = io.BytesIO()
     picture.quantize(256).save(buffer, format="png", optimize=True)
     return buffer.getvalue()

@@ -206,10 +206,10 @@ def run(
         result = solve_by_features(problem, inputs, config, folder)
     else:
         result = train_network(problem, inputs, config, folder, truth)
-    # The instance is written last: a folder with a checkpoint and without it was interrupted.
-    write_whole(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
     print(f"relative L2 error {result.error(truth):.3e} after {result.seconds:.1f} s")
     draw_pictures(result, folder, truth, folder / PICTURE)
+    # The instance is written last: a folder with a checkpoint and without it was interrupted.
+    write_whole(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
     print(f"pictures: {folder / PICTURE}")
     print(f"result: {folder}/")
     return 0

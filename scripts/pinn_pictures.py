@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from sobolev.datasets.files import write_whole
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
 from sobolev.geometry.norms import energy_spectrum
@@ -49,7 +50,7 @@ def draw_pictures(result: Solved, folder: Path, truth: Function, path: Path) -> 
         draw_training(d, result)
         draw_spectrum(e, ours, right, grid)
         draw_points(f, folder, result)
-        figure.savefig(path, dpi=130)
+        write_whole(path, figures.to_png(figure))
 
 
 def first_unknown(values: np.ndarray, grid: Grid) -> np.ndarray:

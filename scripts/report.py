@@ -137,7 +137,7 @@ def _fields(facts: Facts, arrays: Arrays, answers: Mapping[str, np.ndarray]) -> 
     if len(facts["extent"]) > 1:
         extent = [end for pair in facts["extent"][:2] for end in pair]
         figure = figures.fields_2d(given, truth, final, extent, labels)
-        body = f'<img alt="fields" src="{figures.to_png(figure)}">'
+        body = f'<img alt="fields" src="{figures.to_source(figure)}">'
         return {"body": body, "caption": f"{first}: predictions on the truth's scale."}
     figure = figures.fields_1d(arrays["axis_x"], given, truth, final, labels)
     return {"body": figures.to_svg(figure), "caption": f"{first}: final time, and its errors."}
@@ -226,7 +226,8 @@ def main(argv: Sequence[str]) -> int:
     write_whole(page, render(benchmarks, given.title, command_line("report", argv)))
     if given.picture:
         with figures.style():
-            figures.work_precision(benchmarks[-1][0]["rows"]).savefig(given.picture, dpi=130)
+            picture = figures.to_png(figures.work_precision(benchmarks[-1][0]["rows"]))
+        write_whole(Path(given.picture), picture)
         print(f"picture: {given.picture}")
     print(f"report: {page}")
     return 0

@@ -1,6 +1,8 @@
 """`sobolev pinn`: methods, kinds of problems, pictures, and the way into a benchmark."""
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 
@@ -59,6 +61,24 @@ def test_every_kind_of_problem_is_drawn_and_measured(name, words, capsys):
     assert run("pinn", name, *words, *QUICK, "--output", "out") == 0
     assert 0.0 < error_in(capsys.readouterr().out) < 1e4
     assert shape_of("out/pictures.png")[:2] == (832, 1365)
+
+
+def test_a_full_disk_at_the_picture_costs_no_training(monkeypatch, capsys):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    words = ("pinn", "burgers", *QUICK, "--output", "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("sobolev.scripts.pinn_pictures.write_whole", full)
+        assert run(*words) == 2
+    trained = Path("out/checkpoint.safetensors").stat().st_mtime_ns
+    assert not Path("out/pictures.png").exists()
+    first = error_in(capsys.readouterr().out)
+    assert run(*words) == 0
+    assert Path("out/pictures.png").exists()
+    assert Path("out/checkpoint.safetensors").stat().st_mtime_ns == trained
+    assert error_in(capsys.readouterr().out) == first
+    assert run(*words) == 2  # finished: another output or --force
 
 
 def test_random_features_solve_and_are_benchmarked(capsys):
