@@ -1,8 +1,8 @@
 """Compiled passes of jets through a chain of linear layers and activations.
 
 Points go through all layers in blocks that stay in the second-level cache. The coefficients of a
-block are stacked, so that a layer is one matrix product for all of them; activations run strip by
-strip (`strips`). What the backward pass needs is one array, the jets that went into the
+block are stacked, so that a layer is one matrix product for all of them; activations are compiled
+for them (`instructions`). What the backward pass needs is one array, the jets that went into the
 activations; everything else is computed again from it.
 
 Blocks come in turn: the bits depend on the points and the weights, and on nothing else.
@@ -10,31 +10,38 @@ Blocks come in turn: the bits depend on the points and the weights, and on nothi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...solvers.kernels import kernel
 from .products import multiply
-from .strips import STRIP, Array, activate, activate_back
+
+Array = np.ndarray
 
 
 @kernel()
-def gather(source: Array, start: int, n: int, target: Array) -> None:
-    """The block [:, start:start+n, :] of (count, points, width), contiguous."""
+def gather(source: Array, start: int, n: int, block: int, target: Array) -> None:
+    """The block [:, start:start+n, :] of (count, points, width), contiguous, up to `block` points.
+
+    Those beyond n are zero.
+    """
     count, _, width = source.shape
     for k in range(count):
         for i in range(n):
-            at = (k * n + i) * width
+            at = (k * block + i) * width
             row, part = source[k, start + i], target[at : at + width]
             for j in range(width):
                 part[j] = row[j]
+        target[(k * block + n) * width : (k + 1) * block * width] = 0
 
 
 @kernel()
-def scatter(source: Array, start: int, n: int, target: Array) -> None:
+def scatter(source: Array, start: int, n: int, block: int, target: Array) -> None:
     count, _, width = target.shape
     for k in range(count):
         for i in range(n):
-            at = (k * n + i) * width
+            at = (k * block + i) * width
             row, part = target[k, start + i], source[at : at + width]
             for j in range(width):
                 row[j] = part[j]
@@ -42,103 +49,87 @@ def scatter(source: Array, start: int, n: int, target: Array) -> None:
 
 @kernel()
 def forward(
-    features: Array, weights: Array, transposed: Array, widths: Array, active: int, kind: int,
-    steps: Array, factors: Array, layout: Array, c: Array, integers: Array, block: int,
-    keep: bool, saved: Array, out: Array,
+    features: Array, weights: Array, transposed: Array, widths: Array, active: int, activate: Any,
+    block: int, keep: bool, saved: Array, out: Array,
 ) -> None:  # fmt: skip
     """Features (count, points, widths[0]) through the layers to out (count, points, widths[-1]).
 
     weights: of each layer the matrix (out, in) and then the bias, one after the other;
     transposed: the matrices (in, out). active: so many layers are followed by the activation,
-    all or all but the last. saved: what goes into the activations, block after block; where it
-    is not kept, the memory of one block.
+    all or all but the last. activate: an `instructions.Activation`. saved: what goes into the
+    activations, block after block; where it is not kept, the memory of one block.
     """
     count, points, _ = features.shape
-    layers, most = len(widths) - 1, widths.max()
-    work = np.empty(STRIP, features.dtype)
-    bits = work.view(integers.dtype)
-    rows = np.ones((layout[4], STRIP), features.dtype)
-    y, z = np.empty(count * block * most, features.dtype), np.empty(0, features.dtype)
-    last = np.empty(count * block * widths[-1], features.dtype)
+    layers, rows = len(widths) - 1, count * block
+    size = rows * widths.max()
+    y, z = np.empty(size, features.dtype), np.empty(0, features.dtype)
+    last = np.empty(rows * widths[-1], features.dtype)
     at = 0
     for start in range(0, points, block):
         n = min(block, points - start)
-        gather(features, start, n, y)
+        gather(features, start, n, block, y)
         if not keep:
             at = 0
         offset = matrix = 0
         for layer in range(layers):
             k, m = widths[layer], widths[layer + 1]
             if layer < active:
-                z = saved[at : at + count * n * m]
-                at += count * n * m
+                z = saved[at : at + rows * m]
+                at += rows * m
             else:
-                z = last[: count * n * m]
-            multiply(y, k, 1, transposed[matrix : matrix + k * m], z, count * n, m, k, 0)
+                z = last
+            multiply(y, k, 1, transposed[matrix : matrix + k * m], z, rows, m, k, 0)
             matrix += k * m
             bias = weights[offset + k * m : offset + k * m + m]
             offset += k * m + m
-            for i in range(n):
+            for i in range(block):
                 row = z[i * m : i * m + m]
                 for j in range(m):
                     row[j] += bias[j]
             if layer < active:
-                activate(
-                    z, y, count, n * m, kind, steps, factors, layout, rows, c, integers, work, bits
-                )
-        scatter(y if active == layers else z, start, n, out)
+                activate(z.ctypes.data, y.ctypes.data, y.ctypes.data, block * m)
+        scatter(y if active == layers else z, start, n, block, out)
 
 
 @kernel()
 def backward(
-    cotangent: Array, features: Array, weights: Array, widths: Array, active: int, kind: int,
-    steps: Array, factors: Array, layout: Array, c: Array, integers: Array, block: int,
-    saved: Array, gradient: Array, inputs: Array,
+    cotangent: Array, features: Array, weights: Array, widths: Array, active: int, activate: Any,
+    block: int, saved: Array, gradient: Array, inputs: Array,
 ) -> None:  # fmt: skip
     """gradient of the weights, laid out as they are, from the cotangent of `out`.
 
     inputs: the cotangent of the features, or an array without points.
     """
     count, points, _ = features.shape
-    layers, most = len(widths) - 1, widths.max()
-    dtype = features.dtype
-    work = np.empty(STRIP, dtype)
-    bits = work.view(integers.dtype)
-    rows = np.ones((layout[4], STRIP), dtype)
-    y = np.empty(count * block * most, dtype)
-    here, above = np.empty(count * block * most, dtype), np.empty(count * block * most, dtype)
+    layers, rows = len(widths) - 1, count * block
+    size, dtype = rows * widths.max(), features.dtype
+    y, here, above = np.empty(size, dtype), np.empty(size, dtype), np.empty(size, dtype)
     gradient[:] = 0
-    at = 0
+    each = rows * widths[1 : active + 1].sum()
+    end = each
     for start in range(0, points, block):
         n = min(block, points - start)
-        for layer in range(active):
-            at += count * n * widths[layer + 1]
-        end = at
-        gather(cotangent, start, n, above)
+        gather(cotangent, start, n, block, above)
+        at = end
         if active == layers:
-            m = widths[layers]
-            end -= count * n * m
-            activate_back(
-                saved[end : end + count * n * m], y, above, count, n * m, kind, steps, factors,
-                layout, rows, c, integers, work, bits,
-            )  # fmt: skip
+            at -= rows * widths[layers]
+            z = saved[at:]
+            activate(z.ctypes.data, y.ctypes.data, above.ctypes.data, block * widths[layers])
         offset = len(weights)
         for layer in range(layers - 1, -1, -1):
             k, m = widths[layer], widths[layer + 1]
             offset -= k * m + m
             if layer > 0 or len(inputs) > 0:
                 weight = weights[offset : offset + m * k]
-                multiply(above, m, 1, weight, here, count * n, k, m, 0)
+                multiply(above, m, 1, weight, here, rows, k, m, 0)
             if layer > 0:
-                end -= count * n * k
-                activate_back(
-                    saved[end : end + count * n * k], y, here, count, n * k, kind, steps, factors,
-                    layout, rows, c, integers, work, bits,
-                )  # fmt: skip
+                at -= rows * k
+                z = saved[at:]
+                activate(z.ctypes.data, y.ctypes.data, here.ctypes.data, block * k)
             else:
-                gather(features, start, n, y)
+                gather(features, start, n, block, y)
             slope = gradient[offset : offset + m * k]
-            multiply(above, 1, m, y, slope, m, k, count * n, 1)
+            multiply(above, 1, m, y, slope, m, k, rows, 1)
             slope = gradient[offset + m * k : offset + m * k + m]
             for i in range(n):
                 row = above[i * m : i * m + m]
@@ -146,4 +137,5 @@ def backward(
                     slope[j] += row[j]
             above, here = here, above
         if len(inputs) > 0:
-            scatter(above, start, n, inputs)
+            scatter(above, start, n, block, inputs)
+        end += each

@@ -18,15 +18,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import blocks, programs, strips
+from . import blocks, instructions, programs
 from .jets import Coefficient, Index, Jet, full
 from .readings import Taylor
 
 BLOCK = 32  # points; with more of them the coefficients leave the second-level cache
+LARGEST = 256  # coefficients; LLVM takes seconds for the code of so many, and minutes for more
 
 
 class Fused(Taylor):
-    """Taylor mode, compiled for chains of linear layers with the activations of `KINDS`.
+    """Taylor mode, compiled for chains of linear layers with the activations of `programs.SEEDS`.
 
     On one processor, in single and double precision; other chains run as in `Taylor`. Results
     can be differentiated once.
@@ -49,7 +50,7 @@ class FusedJet(Jet):
     def operation(cls, name: str) -> Callable[..., Any]:
         if name == "linear":
             return linear
-        if name in programs.KINDS:
+        if name in programs.SEEDS:
             return functools.partial(activation, name)
         return super().operation(name)
 
@@ -76,7 +77,7 @@ def fits(f: FusedJet, weight: Any, bias: Any) -> bool:
     """Whether the compiled pass can run the layer."""
     source = f.source if isinstance(f, Chain) else f
     return (
-        len(f.eager) > 0
+        0 < len(f.eager) < LARGEST
         and isinstance(weight, Tensor)
         and (bias is None or isinstance(bias, Tensor))
         and weight.dtype in (torch.float32, torch.float64)
@@ -143,26 +144,6 @@ class Spec:
     keep: bool
 
 
-@dataclass(frozen=True)
-class Tables:
-    """A program as the compiled code reads it, and the constants of the precision."""
-
-    steps: np.ndarray
-    factors: np.ndarray
-    layout: np.ndarray
-    floats: np.ndarray
-    integers: np.ndarray
-
-
-@functools.lru_cache(maxsize=256)
-def tables(indices: tuple[Index, ...], activation: str, backward: bool, dtype: np.dtype) -> Tables:
-    found = programs.program(indices, activation, backward)
-    layout = np.array(
-        [found.a, found.y, found.y_cotangent, found.a_cotangent, found.rows], dtype=np.int64
-    )
-    return Tables(*found.tables(dtype), layout, *strips.constants(dtype))
-
-
 class Memory:
     """An array that goes back to the shelf when its last user is gone: fresh pages are slow."""
 
@@ -197,13 +178,12 @@ class CompiledPass(torch.autograd.Function):
         array = features.detach().numpy()
         count, points, _ = features.shape
         out = torch.empty((count, points, int(widths[-1])), dtype=features.dtype)
-        rows = points if spec.keep else min(points, BLOCK)
+        rows = -(-points // BLOCK) * BLOCK if spec.keep else BLOCK
         saved = Memory(count * rows * int(widths[1 : spec.active + 1].sum()), array.dtype)
-        table = tables(spec.indices, spec.activation, False, array.dtype)
+        activate = instructions.compiled(spec.indices, spec.activation, False, array.dtype)
         blocks.forward(
-            array, weights, transposed, widths, spec.active, programs.KINDS[spec.activation],
-            table.steps, table.factors, table.layout, table.floats, table.integers, BLOCK,
-            spec.keep, saved.array, out.numpy(),
+            array, weights, transposed, widths, spec.active, activate, BLOCK, spec.keep,
+            saved.array, out.numpy(),
         )  # fmt: skip
         ctx.spec, ctx.array, ctx.weights, ctx.widths, ctx.saved = (
             spec,
@@ -220,11 +200,10 @@ class CompiledPass(torch.autograd.Function):
         spec, array, weights, widths = ctx.spec, ctx.array, ctx.weights, ctx.widths
         gradient = np.empty_like(weights)
         inputs = np.empty(array.shape if ctx.needs_input_grad[0] else (0, 0, 0), array.dtype)
-        table = tables(spec.indices, spec.activation, True, array.dtype)
+        activate = instructions.compiled(spec.indices, spec.activation, True, array.dtype)
         blocks.backward(
-            cotangent.contiguous().numpy(), array, weights, widths, spec.active,
-            programs.KINDS[spec.activation], table.steps, table.factors, table.layout,
-            table.floats, table.integers, BLOCK, ctx.saved.array, gradient, inputs,
+            cotangent.contiguous().numpy(), array, weights, widths, spec.active, activate, BLOCK,
+            ctx.saved.array, gradient, inputs,
         )  # fmt: skip
         sizes = [(m, k) for k, m in itertools.pairwise(widths)]
         shapes = [shape for m, k in sizes for shape in ((m, k), (m,))]

@@ -6,8 +6,8 @@ With a the jet of what goes in and F_k = f^(k)(a_0) / k!, the activation y = f(a
 
 Faa di Bruno's formula. Backward it needs the jet h of f'(a), the same sum with (k + 1) F_(k+1):
 the cotangent of a_b is the sum over c >= b of h_(c-b) times that of y_c. All of it is products of
-two rows with a factor, added up row by row; a program is a list of those. A row is a strip of
-units and points that stays in the first-level cache.
+two numbers with a factor, added up; a program is a list of those. `instructions` writes it as a
+loop over units and points.
 """
 
 from __future__ import annotations
@@ -17,14 +17,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from .jets import Index, below, minus
 
-KINDS = {"tanh": 0, "sin": 1, "silu": 2, "sigmoid": 3, "gelu": 4}
-"""Activations, by what `blocks` computes of a_0 to start with."""
 SEEDS = {"tanh": 1, "sin": 2, "silu": 2, "sigmoid": 1, "gelu": 3}
-"""How many numbers that is."""
+"""Activations, and how many numbers `instructions` computes of a_0 to start with."""
 
 
 @dataclass
@@ -58,15 +54,6 @@ class Program:
     def add(self, terms: Sequence[tuple[int, int, float]]) -> int:
         """A new row with the sum of c s t."""
         return self.put(self.new_row(), terms)
-
-    def tables(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        """(steps, 4) of d, s, t and whether d is begun, and the factors (steps,)."""
-        begun: set[int] = set()
-        whole = np.empty((len(self.steps), 4), dtype=np.int64)
-        for i, (d, s, t, _) in enumerate(self.steps):
-            whole[i] = d, s, t, d not in begun
-            begun.add(d)
-        return whole, np.array([step[3] for step in self.steps], dtype=dtype)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,11 +1,13 @@
 """The compiled passes: blocks, chains that begin and end anywhere, several backward passes."""
 
+import numba
 import numpy as np
 import pytest
+import scipy.special
 import torch
 from torch import nn
 
-from sobolev.pinns.derivatives import fused, products, strips
+from sobolev.pinns.derivatives import fused, instructions, products
 from sobolev.pinns.derivatives.readings import make_derivatives
 
 F64 = torch.float64
@@ -96,13 +98,35 @@ def test_products_of_matrices_of_any_size(dtype, m, n, depth):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_exponential_to_rounding(dtype):
-    x = np.concatenate([np.linspace(-30, 30, 2000), np.logspace(-12, 0, 200), [1e9, -1e9]])
-    x = x.astype(dtype)
-    floats, integers = strips.constants(dtype)
-    out, work = np.empty_like(x), np.empty_like(x)
-    bits = work.view(integers.dtype)
-    strips.exponential_minus_one(x, out, len(x), floats, integers, work, bits)
-    limit = floats[4].astype(np.float64)
-    truth = np.expm1(np.clip(x.astype(np.longdouble), -limit, limit))
-    assert np.abs(out / truth - 1).max() < 3 * np.finfo(dtype).eps
+@pytest.mark.parametrize(
+    "name, truth",
+    [("tanh", np.tanh), ("sigmoid", scipy.special.expit), ("sin", np.sin),
+     ("silu", lambda x: x * scipy.special.expit(x)), ("gelu", lambda x: x * scipy.special.ndtr(x))],
+)  # fmt: skip
+def test_activations_to_rounding(name, truth, dtype):
+    small = np.logspace(-12, 0, 152)
+    x = np.concatenate([np.linspace(-30, 30, 2000), small, -small]).astype(dtype)
+    assert len(x) % 16 == 0
+    z, y = x.copy(), np.full(len(x) + 16, 7, dtype)
+    activate = instructions.compiled(((0,),), name, False, x.dtype)
+    call(activate, z, y, len(x))
+    exact = truth(x.astype(np.float64))
+    # A large argument is right to its own rounding: gelu is x (1 + erf) / 2.
+    scale = np.abs(exact) if name in ("tanh", "sigmoid", "sin") else np.abs(x).astype(np.float64)
+    assert (np.abs(y[:-16] - exact) <= 4 * np.finfo(dtype).eps * scale).all()
+    assert (y[-16:] == 7).all()
+
+
+@numba.njit
+def call(activate, z, y, size):
+    activate(z.ctypes.data, y.ctypes.data, y.ctypes.data, size)
+
+
+def test_more_coefficients_than_code_is_made_for(monkeypatch):
+    points = torch.rand(40, 2, dtype=F64)
+    network = plain()
+    whole = make_derivatives("fused", network, ("t", "x"))(points, burgers)
+    monkeypatch.setattr(fused, "LARGEST", 3)
+    monkeypatch.setattr(fused.CompiledPass, "forward", None)
+    rest = make_derivatives("fused", network, ("t", "x"))(points, burgers)
+    assert (whole - rest).abs().max() < 1e-13
