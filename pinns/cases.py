@@ -37,6 +37,7 @@ class Case:
 
     solution: values on `on`. accuracy: the relative L2 error to come below. classical: the same
     by the solver of this package for a tolerance, None where there is a closed form only.
+    windows: in time, each with a network by the recipe.
     """
 
     statement: Callable[[], Statement]
@@ -45,6 +46,7 @@ class Case:
     recipe: PINNConfig
     accuracy: float
     classical: Callable[[Any, float], np.ndarray] | None = None
+    windows: int = 1
 
     def reference(self) -> Function:
         return Function(self.solution(self.on), self.on)
@@ -255,12 +257,12 @@ CASES: dict[str, Case] = {
         burgers_spectral,
     ),
     "allen_cahn": Case(
-        allen_cahn, spacetime(101, 512), allen_cahn_solution, recipe(second_steps=400), 1e-5,
-        allen_cahn_solution,
+        allen_cahn, spacetime(101, 512), allen_cahn_solution,
+        recipe(harmonics=3, second_steps=400), 1e-5, allen_cahn_solution,
     ),
     "kdv": Case(
-        kdv, spacetime(101, 128), kdv_solution, recipe(harmonics=3, second_steps=400), 1e-5,
-        kdv_solution,
+        kdv, spacetime(101, 128), kdv_solution,
+        recipe(depth=2, harmonics=3, points=3000, second_steps=150), 1e-5, kdv_solution, windows=6,
     ),
     "helmholtz": Case(
         helmholtz, Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y")), helmholtz_solution,
@@ -268,7 +270,7 @@ CASES: dict[str, Case] = {
     ),
     "convection": Case(
         lambda: convection(50.0), TURN, lambda on: convection_solution(on, 50.0),
-        recipe(points=4000), 1e-4,
+        recipe(width=12, depth=2, points=800, second_steps=150), 1e-4, windows=10,
     ),
     "convection_30": Case(
         lambda: convection(30.0), TURN, lambda on: convection_solution(on, 30.0),
@@ -276,7 +278,7 @@ CASES: dict[str, Case] = {
     ),
     "poisson_10d": Case(
         poisson, PointCloud(np.random.default_rng(0).random((10_000, 10))), poisson_solution,
-        recipe(points=2000, second_steps=150), 1e-4,
+        recipe(width=30, depth=2, points=2000, second_steps=150), 1e-4,
     ),
     "waves": Case(
         waves, Grid(((0.0, 1.0),), (401,)), lambda on: np.sin(4.0 * np.pi * on.axes[0]),

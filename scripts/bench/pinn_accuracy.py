@@ -30,8 +30,8 @@ from sobolev.pinns.cases import CASES
 from sobolev.pinns.pinn import train
 from sobolev.pinns.random_features import solve
 from sobolev.pinns.random_features.recipes import RECIPES
-from sobolev.pinns.result import CHECKPOINT
-from sobolev.pinns.windows import solve_windows
+from sobolev.pinns.result import CHECKPOINT, PINNResult
+from sobolev.pinns.windows import solve_windows, train_windows
 from sobolev.scripts.common import machine
 
 RESULT = "accuracy.json"
@@ -39,7 +39,7 @@ RESULT = "accuracy.json"
 
 @dataclass(frozen=True)
 class Row:
-    """What one seed came to. seconds: of training, on one core."""
+    """What one seed came to. seconds: of training, on one core. loss: of the last window."""
 
     seed: int
     error: float
@@ -60,14 +60,21 @@ def run(name: str, seed: int, folder: Path, changes: dict[str, object]) -> Row:
     def progress(step: int, total: int, text: str) -> None:
         print(f"{name} {seed}: {step}/{total} {text}", file=sys.stderr, flush=True)
 
-    resume = (place / CHECKPOINT).exists()
-    result = train(
-        case.statement(), config=config, output=place, resume=resume, progress=progress,
-        reference=reference,
-    )  # fmt: skip
+    parts: tuple[PINNResult, ...]
+    if case.windows > 1:
+        resume = place.exists()
+        whole = train_windows(case.statement(), case.windows, config, place, resume, progress)
+        parts, off = whole.results, whole.error(reference)
+    else:
+        resume = (place / CHECKPOINT).exists()
+        result = train(
+            case.statement(), config=config, output=place, resume=resume, progress=progress,
+            reference=reference,
+        )  # fmt: skip
+        parts, off = (result,), result.error(reference)
     row = Row(
-        seed, result.error(reference), result.seconds, result.steps,
-        float(result.column("loss")[-1]), result.stop_reason,
+        seed, off, sum(one.seconds for one in parts), sum(one.steps for one in parts),
+        float(parts[-1].column("loss")[-1]), parts[-1].stop_reason,
     )  # fmt: skip
     facts = {"row": asdict(row), "config": config.to_dict(), "machine": machine()}
     write_whole(place / RESULT, json.dumps(facts, indent=2) + "\n")
