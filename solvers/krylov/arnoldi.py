@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import get_blas_funcs, lstsq
+from scipy.linalg import lstsq
 
+from .arnoldi_kernels import add_vector
 from .result import Product
-
-REPEAT = 0.1  # orthogonalise again where a vector keeps less than this part of its length
-GROWTH = 1e3  # and where rounding may have grown by this since that was last done, in two steps
 
 
 class Arnoldi:
@@ -31,16 +29,15 @@ class Arnoldi:
     ) -> None:
         self.apply, self.W, self.kept = apply, W, kept
         self.V = W[kept : kept + steps + 1]
-        self._gemv, self._nrm2 = get_blas_funcs(("gemv", "nrm2"), (W,))
         self.beta = beta
         self.V[0] = v
         double = np.result_type(W.dtype, np.float64)
         self.K = np.zeros((kept + steps + 1, steps), dtype=double)
         self.size = 0
         self.exhausted = False  # the space is invariant: nothing more to add
-        self._u = np.zeros(steps, dtype=double)
-        self._sum = 1.0
-        self._growth, self._twice = 1.0, False
+        self._along = np.empty(len(W), dtype=double)
+        self._u = np.zeros(steps, dtype=double)  # of the residual, see above
+        self._state = np.array([1.0, 1.0, 0.0])  # 1 + |u|^2, growth of rounding, whether to repeat
 
     @property
     def H(self) -> np.ndarray:
@@ -54,45 +51,17 @@ class Arnoldi:
 
     def extend(self) -> float:
         """One step; returns the residual norm of the least-squares problem."""
-        j, top = self.size, self.kept + self.size + 1
-        w = self.apply(self.V[j])
-        columns = self.W[:top].T
-        before = float(self._nrm2(w))
-        rest = self._orthogonalise(columns, w, j)
-        if self._repeat(before, rest):
-            rest = self._orthogonalise(columns, w, j)
-        self.size = j + 1
-        self.exhausted = not rest > 10 * np.finfo(w.dtype).eps * before
-        self.K[top, j] = 0.0 if self.exhausted else rest
-        np.multiply(w, w.dtype.type(0.0 if self.exhausted else 1 / rest), out=self.V[j + 1])
-        return self._residual(j, rest)
-
-    def _orthogonalise(self, columns: np.ndarray, w: np.ndarray, j: int) -> float:
-        """Take the part along the columns out of w, in place; what is left of its length."""
-        along = self._gemv(1.0, columns, w, trans=2)
-        self._gemv(-1.0, columns, along, beta=1.0, y=w, overwrite_y=1)
-        self.K[: len(along), j] += along
-        return float(self._nrm2(w))
-
-    def _repeat(self, size: float, rest: float) -> bool:
-        """Whether a vector that was of length `size` is to be orthogonalised again."""
-        if self._twice:  # the second of two
-            self._growth, self._twice = 1.0, False
-            return True
-        self._growth *= size / rest if rest > 0 else np.inf
-        self._twice = self._growth > GROWTH
-        return self._twice or not rest > REPEAT * size
-
-    def _residual(self, j: int, rest: float) -> float:
-        if self.exhausted:
-            y = self.minimise()
-            g = np.zeros(j + 2)
-            g[0] = self.beta
-            return float(np.linalg.norm(g - self.H @ y))
-        h = self.K[self.kept :, j]
-        self._u[j] = (np.conj(h[0]) - np.vdot(h[1 : j + 1], self._u[:j])) / rest
-        self._sum += abs(self._u[j]) ** 2
-        return self.beta / float(np.sqrt(self._sum))
+        w = self.apply(self.V[self.size])
+        exhausted = add_vector(
+            self.W, self.kept, self.size, w, self._along, self.K, self._u, self._state
+        )
+        self.size += 1
+        if not exhausted:
+            return self.beta / float(np.sqrt(self._state[0]))
+        self.exhausted = True
+        g = np.zeros(self.size + 1)
+        g[0] = self.beta
+        return float(np.linalg.norm(g - self.H @ self.minimise()))
 
     @property
     def singular(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.linalg import solve_triangular
 
@@ -14,12 +16,13 @@ from .harmonic_ritz import (
     row_lengths,
     straightened,
 )
+from .past import Past
 from .result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, System
 from .space import RecycleSpace, Workspace
 
 AGE = 10  # systems of one matrix, after which rounding has moved C away from A U
-PAST = 4  # solutions of one matrix that the next one may start from
-NEARLY = 1e-2  # of |r|: what they must leave at most
+NEARLY = 1e-2  # of |r|: what earlier solutions of the matrix must leave at most
+FURTHER = 0.1  # of the tolerance: how far to go where they leave more, as later ones add up
 DRIFT = 1e-3  # of |r|: larger components along C are taken out before a cycle
 
 
@@ -47,7 +50,10 @@ class Cycles:
         self.goal = system.rtol * system.norm_b
         self.history = [self.norm / (system.norm_b or 1.0)]
         self.iterations = self.kept = self.age = 0
-        self.past: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+        self.given: RecycleSpace | None = None  # where it is of this matrix
+        self.past: Past | None = None
+        self.helped = False  # by earlier solutions
+        self.begun = self.x, self.r
 
     def allocate(self, kind: np.dtype) -> None:
         """Rows W = [C, V], and U, T; Z = M V. Without right preconditioning Z is V and T is U."""
@@ -55,6 +61,7 @@ class Cycles:
         self.kind, self.kept = kind, 0
         self.single = kind != self.system.dtype
         self.product = self.system.product(kind)
+        self.precondition = self.system.preconditioner(kind)
         array = self.workspace.array
         self.W = array("W", outer + self.m + 1, n, kind)
         self.U = array("U", outer, n, kind)
@@ -69,8 +76,8 @@ class Cycles:
             return np.array(self.system.M(w), dtype=self.kind)
         if self.Z is None:
             return self.product(v)
-        z = self.system.M(v.astype(self.system.dtype))
-        self.Z[self.arnoldi.size] = z
+        z = self.Z[self.arnoldi.size]
+        z[:] = self.precondition(v)
         return self.product(z)
 
     def image(self, u: np.ndarray) -> np.ndarray:
@@ -104,19 +111,24 @@ class Cycles:
         """
         if not self._fits(space):
             return
-        self.age, self.past = space.age + 1, space.past
-        if self.past:
-            X, images = (np.stack(rows) for rows in zip(*self.past, strict=True))
-            y = np.linalg.lstsq(images.T, self.r, rcond=1e-13)[0]
-            if np.linalg.norm(self.r - y @ images) <= NEARLY * self.norm:
-                self.correct((y @ X).astype(self.x.dtype))
+        self.given, self.past = space, space.past
+        self.age = space.age + 1 if space.age < AGE else 0
+        if self.past is None:
+            return
+        step, rest = self.past.project(self.r)
+        if rest <= NEARLY * self.norm:
+            self.correct(step)
+            self.begun = self.x, self.r
+            self.helped = True
+            if not self.norm <= self.goal:
+                self.goal *= FURTHER
 
     def _cast(self, rows: np.ndarray) -> np.ndarray:
         return (rows if self.kind.kind == "c" else rows.real).astype(self.kind)
 
     def _fits(self, space: RecycleSpace) -> bool:
         """Whether the space is from this matrix (left: and M): asked by one product."""
-        if space.C is None or space.probe is None or space.age >= AGE:
+        if space.C is None or space.probe is None:
             return False
         x, image = space.probe
         if x.dtype != self.x.dtype:
@@ -272,6 +284,8 @@ class Cycles:
 
     def space(self) -> RecycleSpace | None:
         """What to carry; None where there is nothing usable."""
+        if self.given is not None and self.iterations <= self.m - self.k:
+            return replace(self.given, past=self._learned())  # and nearly nothing else
         if self.kept > self.k:
             self.renew(None)
         U = self.U[: self.kept].copy()
@@ -280,8 +294,14 @@ class Cycles:
         T = None if self.same else self.T[: self.kept].copy()
         image = self.system.b - self.r
         probe = self.x, self.system.M(image) if self.left else image
-        past = (*self.past, (self.x, image))[-PAST:] if self.iterations else self.past
-        return RecycleSpace(U, T, self.W[: self.kept].copy(), probe, self.age, past)
+        return RecycleSpace(U, T, self.W[: self.kept].copy(), probe, self.age, self._learned())
+
+    def _learned(self) -> Past | None:
+        """Earlier solutions and what this one adds; anew where they are many and did not help."""
+        step, image = self.x - self.begun[0], self.begun[1] - self.r
+        if self.past is None or (self.past.full and not self.helped):
+            return Past.first(step, image, self.m)
+        return self.past.added(step, image)
 
     def finish(self, reason: str) -> KrylovResult:
         """The result; the residual of x is known."""

@@ -68,7 +68,7 @@ class System:
         self.products = 0
         self._product = as_product(A)
         self._matrix = A
-        self.plain = M is None
+        self.plain, self._given_M = M is None, M
         self.M = (lambda r: r) if M is None else as_product(M)
         kinds = [getattr(thing, "dtype", np.float64) for thing in (A, M, b, x0)]
         self.dtype = np.result_type(np.float64, *kinds)
@@ -93,6 +93,12 @@ class System:
 
             return count
         return lambda v: np.array(self.A(v.astype(self.dtype, copy=False)), dtype=kind)
+
+    def preconditioner(self, kind: np.dtype) -> Product:
+        """r -> M r for vectors of a precision; M, where it can, works in that precision."""
+        if hasattr(self._given_M, "lean"):
+            return self._given_M.lean(kind)
+        return lambda r: self.M(r.astype(self.dtype, copy=False))
 
     def residual(self, x: np.ndarray) -> np.ndarray:
         return self.b - self.A(x)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .past import Past
+
 
 @dataclass(frozen=True)
 class RecycleSpace:
@@ -16,6 +18,7 @@ class RecycleSpace:
     C   (k, n)  A U (left: M A U), orthonormal, of the matrix that it comes from
     probe       a vector and its image under that matrix: where the next one maps it alike, C is
                 used again, and `age` counts how often
+    past        solutions of that matrix
     """
 
     U: np.ndarray
@@ -23,7 +26,7 @@ class RecycleSpace:
     C: np.ndarray | None = None
     probe: tuple[np.ndarray, np.ndarray] | None = None
     age: int = 0
-    past: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    past: Past | None = None
 
 
 class Workspace:

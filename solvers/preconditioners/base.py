@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ...geometry.errors import InputError
 from ..csr import Pattern, UnusableMatrix, as_csr
 
 REORDER = "reorder the equations"
+UNUSABLE = "expected a preconditioner, got one whose last update failed"
 
 
 class Preconditioner:
@@ -48,12 +50,21 @@ class Preconditioner:
         if r.shape != (self.shape[0],):
             raise InputError(f"expected a vector of length {self.shape[0]}, got shape {r.shape}")
         if not self._usable:
-            raise InputError("expected a preconditioner, got one whose last update failed")
+            raise InputError(UNUSABLE)
         if np.iscomplexobj(r) and self.dtype.kind != "c":
             return self._apply(_plain(r.real, self.dtype)) + 1j * self._apply(
                 _plain(r.imag, self.dtype)
             )
         return self._apply(_plain(r, self.dtype))
+
+    def lean(self, kind: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        """r -> M r for contiguous vectors r (n,) of a precision, unchecked, as M is now.
+
+        A method that can (`_lean`) works in single precision where that is asked for.
+        """
+        if not self._usable:
+            raise InputError(UNUSABLE)
+        return self._lean(kind)
 
     def _analyse(self, A: sparse.csr_array) -> None:
         """Find what depends on the pattern of A alone."""
@@ -64,6 +75,10 @@ class Preconditioner:
     def _apply(self, r: np.ndarray) -> np.ndarray:
         """A new vector; r is contiguous and of this object's dtype."""
         raise NotImplementedError
+
+    def _lean(self, kind: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        """What `lean` gives."""
+        return self.__matmul__
 
 
 class Identity(Preconditioner):
@@ -96,3 +111,10 @@ def inverse_of_diagonal(diagonal: np.ndarray) -> np.ndarray:
     if zero.size:
         raise UnusableMatrix(f"zero on the diagonal in row {zero[0]}", REORDER)
     return 1.0 / diagonal
+
+
+def in_precision_of(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Values (real or complex as they are) in the precision of a dtype."""
+    single = np.dtype(kind).itemsize < (16 if np.dtype(kind).kind == "c" else 8)
+    wanted = {"f": np.float32, "c": np.complex64}[values.dtype.kind] if single else values.dtype
+    return values.astype(wanted, copy=False)

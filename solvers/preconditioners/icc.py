@@ -9,9 +9,8 @@ import scipy.sparse as sparse
 
 from ..csr import UnusableMatrix
 from ..kernels import CONTRACT, kernel
-from .base import Preconditioner
 from .fill import level_of_fill
-from .triangular import Factors
+from .triangular import Factors, Triangular
 
 FIRST_SHIFT = 1e-3
 LARGEST_SHIFT = 1e6
@@ -19,7 +18,7 @@ ROUNDING = 1e-10  # of a diagonal entry: an imaginary part that counts as none
 USE_ILU = "use ILU where the matrix is not positive definite"
 
 
-class ICC(Preconditioner):
+class ICC(Triangular):
     """A + shift diag(A) ~ L D L^H for a Hermitian positive definite A, of which the lower triangle
     is read. Entries up to the given level of fill are kept, and on them the two sides agree.
 
@@ -69,9 +68,6 @@ class ICC(Preconditioner):
             if self.shift > LARGEST_SHIFT:
                 raise UnusableMatrix("no shift makes the matrix definite", USE_ILU)
         self._factors = factors
-
-    def _apply(self, r: np.ndarray) -> np.ndarray:
-        return self._factors.solve(r)
 
 
 @kernel(CONTRACT)

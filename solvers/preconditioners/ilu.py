@@ -9,14 +9,13 @@ import scipy.sparse as sparse
 
 from ..csr import UnusableMatrix
 from ..kernels import CONTRACT, kernel
-from .base import Preconditioner
 from .fill import level_of_fill
-from .triangular import Factors
+from .triangular import Factors, Triangular
 
 TINY = 1e-14  # of the largest entry of its row: a pivot below it counts as zero
 
 
-class ILU(Preconditioner):
+class ILU(Triangular):
     """A ~ L U, where only entries up to the given level of fill are kept; level 0 keeps those of A.
 
     On the kept entries L U = A. No pivoting. Saad, Iterative Methods (2003), Algorithms 10.1 and
@@ -53,9 +52,6 @@ class ILU(Preconditioner):
                 f"zero pivot of ILU({self.level}) in row {failed}", "try another level or ordering"
             )
         self._factors = factors
-
-    def _apply(self, r: np.ndarray) -> np.ndarray:
-        return self._factors.solve(r)
 
 
 @kernel(CONTRACT)

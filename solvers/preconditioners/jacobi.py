@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 
-from .base import Preconditioner, inverse_of_diagonal
+from .base import Preconditioner, in_precision_of, inverse_of_diagonal
 
 
 class Jacobi(Preconditioner):
@@ -35,3 +36,7 @@ class Jacobi(Preconditioner):
 
     def _apply(self, r: np.ndarray) -> np.ndarray:
         return self._inverse * r
+
+    def _lean(self, kind: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        inverse = in_precision_of(self._inverse, kind)
+        return lambda r: inverse * r

@@ -8,11 +8,11 @@ import numpy as np
 import scipy.sparse as sparse
 
 from ...geometry.errors import InputError
-from .base import Preconditioner, inverse_of_diagonal, places_of_diagonal
-from .triangular import Factors
+from .base import inverse_of_diagonal, places_of_diagonal
+from .triangular import Factors, Triangular
 
 
-class SSOR(Preconditioner):
+class SSOR(Triangular):
     """M^-1 = (D + w L) D^-1 (D + w U) / (w (2 - w)), where A = L + D + U and w is `omega`.
 
     A sweep forwards and one backwards from zero. Hermitian positive definite where A is.
@@ -46,9 +46,6 @@ class SSOR(Preconditioner):
         U = self.omega * A.data[self._above] * inverse[self._rows_above]
         scale = self.omega * (2 - self.omega) if self._backwards else self.omega
         self._factors = Factors(self._lower, L, scale * inverse, self._upper, U)
-
-    def _apply(self, r: np.ndarray) -> np.ndarray:
-        return self._factors.solve(r)
 
 
 class SOR(SSOR):

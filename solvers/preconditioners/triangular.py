@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels import CONTRACT, kernel
+from .base import Preconditioner
 
 
 @dataclass
@@ -22,14 +24,39 @@ class Factors:
     upper: tuple[np.ndarray, np.ndarray]
     U: np.ndarray
 
+    def __post_init__(self) -> None:
+        # Unsigned, so that the compiled loop need not look for negative indices.
+        self._lower = [part.view(np.uint32) for part in self.lower]
+        self._upper = [part.view(np.uint32) for part in self.upper]
+
     def solve(self, r: np.ndarray) -> np.ndarray:
         """x of (I + L) D (I + U) x = r."""
         x = np.empty_like(r)
-        # Unsigned, so that the compiled loop need not look for negative indices.
-        lower = [part.view(np.uint32) for part in self.lower]
-        upper = [part.view(np.uint32) for part in self.upper]
-        _solve(*lower, self.L, self.inverse, *upper, self.U, r, x)
+        _solve(*self._lower, self.L, self.inverse, *self._upper, self.U, r, x)
         return x
+
+    def lean(self, kind: np.dtype) -> Callable[[np.ndarray], np.ndarray] | None:
+        """`solve` for vectors of a dtype, in that; None where the factors are complex and it is
+        not, or the other way round."""
+        if self.L.dtype.kind != np.dtype(kind).kind:
+            return None
+        if self.L.dtype == kind:
+            return self.solve
+        with np.errstate(over="ignore"):
+            values = [part.astype(kind) for part in (self.L, self.inverse, self.U)]
+        return Factors(self.lower, values[0], values[1], self.upper, values[2]).solve
+
+
+class Triangular(Preconditioner):
+    """A preconditioner that solves with `_factors`."""
+
+    _factors: Factors
+
+    def _apply(self, r: np.ndarray) -> np.ndarray:
+        return self._factors.solve(r)
+
+    def _lean(self, kind: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        return self._factors.lean(kind) or super()._lean(kind)
 
 
 @kernel(CONTRACT)

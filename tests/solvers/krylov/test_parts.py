@@ -118,3 +118,16 @@ def test_memory_that_is_used_again_changes_no_bit():
         one, space = gcro_dr(A, b, space, 20, 8, workspace=work)
         other, fresh = gcro_dr(A, b, fresh, 20, 8)
         np.testing.assert_array_equal(one.x, other.x)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.complex128])
+@pytest.mark.parametrize("scale", [1e-170, 1e-100, 1.0, 1e170])
+def test_a_basis_is_found_whatever_the_size_of_the_matrix(kind, scale):
+    A = scale * general(30, 5, complex if kind is np.complex128 else float)[0]
+    W = np.empty((8, 30), dtype=kind)
+    v = np.ones(30, dtype=kind) / np.sqrt(30)
+    arnoldi = Arnoldi(lambda x: A @ x, v, 1.0, W, 0, 7)
+    for _ in range(7):
+        assert 0 < arnoldi.extend() < 1
+    np.testing.assert_allclose(W @ W.conj().T, np.eye(8), atol=1e-13)
+    np.testing.assert_allclose((A / scale) @ W[:7].T, W.T @ (arnoldi.H / scale), atol=1e-13)
