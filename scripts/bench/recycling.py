@@ -4,8 +4,9 @@ Wang et al., "Accelerating Data Generation for Neural Operators via Krylov Subsp
 (ICLR 2024): four families of systems from their own generator's formulas (`datasets.published`),
 GMRES(40) against GCRO-DR(40, 20) on systems sorted by nearest neighbours, seven preconditioners,
 tolerances on the true relative residual. CPU seconds of one thread, means over the systems, the
-first, cold ones among them; set-up of preconditioners, hierarchies and factors is counted, and kept while the matrix is the
-same one. Products are all products with A, also those that fit a carried space to a new matrix.
+first, cold ones among them; set-up of preconditioners, hierarchies and factors is counted, and kept
+while the matrix is the same one. Products are all products with A, also those that fit a carried
+space to a new matrix.
 
 The speed-up is GMRES(40) over GCRO-DR recycled and sorted, in time and in products, beside the
 published one (time / iterations; 72 processes for all but ICC and ILU there). `darcy-fv` is true
