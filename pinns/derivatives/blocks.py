@@ -18,6 +18,7 @@ from ...solvers.kernels import kernel
 from .products import multiply
 
 Array = np.ndarray
+TOGETHER = 16  # blocks whose gradients are added before they are added to the rest
 
 
 @kernel()
@@ -98,13 +99,14 @@ def backward(
 ) -> None:  # fmt: skip
     """gradient of the weights, laid out as they are, from the cotangent of `out`.
 
-    inputs: the cotangent of the features, or an array without points.
+    Sums over all points in single precision would lose two digits, so the sums of some blocks are
+    added in double precision. inputs: the cotangent of the features, or an array without points.
     """
     count, points, _ = features.shape
     layers, rows = len(widths) - 1, count * block
     size, dtype = rows * widths.max(), features.dtype
     y, here, above = np.empty(size, dtype), np.empty(size, dtype), np.empty(size, dtype)
-    gradient[:] = 0
+    total, part = np.zeros(len(gradient), np.float64), np.zeros(len(gradient), dtype)
     each = rows * widths[1 : active + 1].sum()
     end = each
     for start in range(0, points, block):
@@ -128,9 +130,9 @@ def backward(
                 activate(z.ctypes.data, y.ctypes.data, here.ctypes.data, block * k)
             else:
                 gather(features, start, n, block, y)
-            slope = gradient[offset : offset + m * k]
+            slope = part[offset : offset + m * k]
             multiply(above, 1, m, y, slope, m, k, rows, 1)
-            slope = gradient[offset + m * k : offset + m * k + m]
+            slope = part[offset + m * k : offset + m * k + m]
             for i in range(n):
                 row = above[i * m : i * m + m]
                 for j in range(m):
@@ -139,3 +141,7 @@ def backward(
         if len(inputs) > 0:
             scatter(above, start, n, block, inputs)
         end += each
+        if (start // block) % TOGETHER == TOGETHER - 1 or start + block >= points:
+            total += part
+            part[:] = 0
+    gradient[:] = total

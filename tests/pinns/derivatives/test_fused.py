@@ -72,6 +72,19 @@ def test_rows_do_not_depend_on_their_neighbours():
     assert torch.equal(whole, torch.cat(parts))
 
 
+def test_single_precision_keeps_its_digits_over_many_points():
+    """Sums over 20,000 points in single precision alone would lose two of them."""
+    network = plain()
+    points = torch.rand(20_000, 2, dtype=F64)
+    gradients = []
+    for dtype in (F64, torch.float32):
+        rows = make_derivatives("fused", network.to(dtype), ("t", "x"))(points.to(dtype), burgers)
+        slopes = torch.autograd.grad(rows.square().mean(), network.parameters())
+        gradients.append(torch.cat([slope.double().flatten() for slope in slopes]))
+    truth, ours = gradients
+    assert (truth - ours).norm() < 1e-6 * truth.norm()
+
+
 def test_nan_comes_through():
     network, points = plain(), torch.rand(4, 2, dtype=F64)
     points[2, 1] = float("nan")
