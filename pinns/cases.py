@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
 from ..geometry.points import PointCloud
@@ -36,7 +37,8 @@ class Case:
     """An equation, its solution on a grid or at points, and a recipe.
 
     solution: values on `on`. accuracy: the relative L2 error to come below. classical: the same
-    by the solver of this package for a tolerance, None where there is a closed form only.
+    by the solver of this package for a tolerance, and `method` its name; None where none takes
+    so many dimensions.
     windows: in time, each with a network by the recipe.
     """
 
@@ -46,6 +48,7 @@ class Case:
     recipe: PINNConfig
     accuracy: float
     classical: Callable[[Any, float], np.ndarray] | None = None
+    method: str = "ETDRK4"
     windows: int = 1
 
     def reference(self) -> Function:
@@ -188,6 +191,18 @@ def convection_solution(grid: Grid, speed: float) -> np.ndarray:
     return np.asarray(np.sin(x - speed * t))
 
 
+def convection_spectral(grid: Grid, tolerance: float, speed: float) -> np.ndarray:
+    from ..solvers.spectral.equations import ADVECTION
+    from ..solvers.spectral.integrate import integrate
+
+    line = Grid((grid.extent[1],), (grid.shape[1],), periodic=True)
+    found = integrate(
+        ADVECTION, np.sin(line.axes[0])[None], grid.axes[0], line, {"speed": speed},
+        tolerance=tolerance,
+    )  # fmt: skip
+    return every(found, 1)
+
+
 # --- steady equations -------------------------------------------------------------------------
 
 
@@ -205,6 +220,27 @@ def helmholtz() -> Statement:
 def helmholtz_solution(grid: Grid) -> np.ndarray:
     x, y = grid.coordinates()
     return np.asarray(np.sin(np.pi * x) * np.sin(4.0 * np.pi * y))
+
+
+def helmholtz_chebyshev(grid: Grid, tolerance: float) -> np.ndarray:
+    """More and more points, until a quarter more changes the values by no more than the tolerance.
+
+    Raises InputError where 128 an axis are too few.
+    """
+    from ..solvers.chebyshev.basis import ChebyshevBasis
+    from ..solvers.chebyshev.boundary import dirichlet
+    from ..solvers.chebyshev.box import Box as ChebyshevBox
+
+    before = np.full(grid.shape, np.inf)
+    for n in (8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128):
+        basis = ChebyshevBasis(grid.extent, (n, n))
+        x, y = basis.coordinates()
+        f = (1.0 - 17.0 * np.pi**2) * np.sin(np.pi * x) * np.sin(4.0 * np.pi * y)
+        found = basis.interpolate(ChebyshevBox(basis, dirichlet()).solve(-f, sigma=-1.0), grid)
+        if np.abs(found - before).max() <= tolerance:
+            return np.asarray(found)
+        before = found
+    raise InputError(f"expected a tolerance that 128 points an axis reach, got {tolerance:g}")
 
 
 def poisson(dimension: int = 10) -> Statement:
@@ -266,11 +302,12 @@ CASES: dict[str, Case] = {
     ),
     "helmholtz": Case(
         helmholtz, Grid(((-1.0, 1.0),) * 2, (101, 101), names=("x", "y")), helmholtz_solution,
-        recipe(points=4000, second_steps=400), 1e-6,
+        recipe(points=4000, second_steps=400), 1e-6, helmholtz_chebyshev, "Chebyshev",
     ),
     "convection": Case(
         lambda: convection(50.0), TURN, lambda on: convection_solution(on, 50.0),
-        recipe(width=12, depth=2, points=800, second_steps=150), 1e-4, windows=10,
+        recipe(width=12, depth=2, points=800, second_steps=150), 1e-4,
+        lambda on, tolerance: convection_spectral(on, tolerance, 50.0), windows=10,
     ),
     "convection_30": Case(
         lambda: convection(30.0), TURN, lambda on: convection_solution(on, 30.0),

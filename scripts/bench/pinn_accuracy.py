@@ -120,7 +120,7 @@ def baselines(name: str, accuracy: float, folder: Path) -> list[Baseline]:
         seconds = time.perf_counter() - began
         off = float(error(values, truth.numpy(), case.on))
         if off < accuracy:
-            found.append(Baseline(f"ETDRK4, tolerance {tolerance:.0e}", off, seconds))
+            found.append(Baseline(f"{case.method}, tolerance {tolerance:.0e}", off, seconds))
             break
     return found
 

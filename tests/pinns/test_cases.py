@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
 from sobolev.pinns.cases import CASES, cole_hopf, smoothing_kink
@@ -54,6 +55,20 @@ def test_cole_hopf_agrees_with_the_spectral_solver():
         dt=0.005,
     )  # fmt: skip
     assert np.abs(found.fields[0] - cole_hopf(times, fine.axes[0])).max() < 1e-7
+
+
+@pytest.mark.parametrize("name", ["helmholtz", "convection"])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-8])
+def test_classical_solvers_meet_their_tolerance(name, tolerance):
+    case = CASES[name]
+    truth = case.solution(case.on)
+    assert np.abs(case.classical(case.on, tolerance) - truth).max() < tolerance
+
+
+def test_chebyshev_refuses_what_no_number_of_points_reaches():
+    case = CASES["helmholtz"]
+    with pytest.raises(InputError, match="128 points an axis"):
+        case.classical(case.on, 0.0)
 
 
 @pytest.mark.parametrize("name", ["helmholtz", "waves"])
