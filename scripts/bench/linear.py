@@ -14,6 +14,7 @@ interpreter (Debian's python3-petsc4py) on the same systems.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import fnmatch
 import json
 import math
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 
@@ -185,10 +187,16 @@ def share_out(methods: Iterable[Contestant], cost: dict[str, float], seconds: fl
 
 
 def memory_of(case: Case, name: str) -> float:
-    """Peak MB of two systems over what the process held after a first small one and the data."""
+    """Peak MB of two systems over what the process held with them and after one of a small case;
+    of one system in PETSc's own process."""
     server = start_server() if name in PETSC else None
+    small = next(other for other in CASES.values() if other.kind == case.kind and other.quick)
+    for first in contestants(small, server, only=name):
+        first.run(small.system(SYSTEMS))
     (method,) = contestants(case, server, only=name)
-    systems = [case.system(i) for i in range(2)]
+    systems = [case.system(i) for i in range(1 if server else 2)]
+    with suppress(AttributeError, OSError):  # glibc alone can
+        ctypes.CDLL(None).malloc_trim(0)  # else methods would live in what was freed before them
     start_peak()
     before = peak_memory()
     for system in systems:
@@ -280,7 +288,7 @@ def main() -> int:
         if missing(peer.module):
             print(f"{peer.name}: {peer.module} is not installed: left out", file=sys.stderr)
     rows: list[LinearRow] = []
-    seconds = min(given.seconds, 1.5) if given.quick else given.seconds
+    seconds = min(given.seconds, 1.0) if given.quick else given.seconds
     for case in chosen(given):
         print(f"measuring {case.name}", file=sys.stderr, flush=True)
         # Each case in a process of its own: what the allocator does depends on what was freed.

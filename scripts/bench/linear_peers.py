@@ -6,13 +6,20 @@ x. What can be reused is: orderings and symbolic analyses, spaces where that is 
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
 from linear_cases import ALL, DEFINITE, SYMMETRIC, Case, System
 from scipy.sparse import linalg
+
+# pypardiso searches the whole environment for MKL, twice and for seconds, unless it is told.
+for library in sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*")):
+    os.environ.setdefault("PYPARDISO_MKL_RT", str(library))
 
 FLAT = ("diffusion", "helmholtz", "convection_diffusion")
 
