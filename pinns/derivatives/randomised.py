@@ -2,8 +2,10 @@
 
 A sum over all d space coordinates, such as a Laplacian, is replaced by d / B times the sum over B
 of them, drawn without replacement: an unbiased estimate whose cost does not know d but for the
-first layer (stochastic Taylor derivative estimator: Shi, Hu, Lin & Kawaguchi 2024). All B
-directions go through the network together, as Taylor series in one variable.
+first layer (stochastic Taylor derivative estimator: Shi, Hu, Lin & Kawaguchi 2024). Directions
+go through the network together, as Taylor series in one variable; where these are long, some at a
+time, and each group again when its gradient is asked for, so that memory does not grow with the
+order.
 
 The square of an estimate is too large by its variance; the product of two independent ones is
 not: see `Randomised.pair`.
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ...geometry.calculus.base import spell
 from ...geometry.errors import InputError
@@ -36,7 +39,8 @@ class Randomised(Derivatives):
     `d.sum`, `d.laplacian` and `d.diffusion` are estimates, all on the same coordinates until
     `refresh` draws new ones; time and coordinates that are named are exact. An estimate may be
     added, and multiplied by what is exact; anything else is refused, because it would be biased.
-    With as many directions as coordinates there is no estimate.
+    With as many directions as coordinates there is no estimate. at_once: so many
+    directions times the square of the order are in memory together.
 
     In a residual `x[i]` is the coordinate of a term, and `x.points` are all of them (n, d).
     """
@@ -48,8 +52,10 @@ class Randomised(Derivatives):
         unknowns: Sequence[str] = ("u",),
         directions: int = 16,
         seed: int = 0,
+        at_once: int = 128,
     ) -> None:
         super().__init__(field, coordinates, unknowns)
+        self.at_once = at_once
         self.space = np.array([i for i, name in enumerate(self.coordinates) if name != "t"])
         if directions < 1 or not len(self.space):
             raise InputError(
@@ -98,11 +104,11 @@ class Randomised(Derivatives):
                 u = [_recorded(asked[name], points, self.directions) for name in asked]
                 self._apply(function, u, points, exact, draws[0], recording)
         needs = closure(index for some in asked.values() for index in some)
-        values = self.field(self._seeded(points, exact, torch.cat(draws), needs[1:]))
+        tables = self._tables(points, exact, torch.cat(draws), needs)
         results = []
         for i, drawn in enumerate(draws):
             part = slice(i * self.directions, (i + 1) * self.directions)
-            u = [_directions(each, part) for each in self.split(values)]
+            u = [_directions(table, part) for table in tables]
             results.append(plain(self._apply(function, u, points, exact, drawn)))
         return results
 
@@ -119,6 +125,23 @@ class Randomised(Derivatives):
         calculus.names, calculus.recording = (*exact, SAMPLED), recording
         x = SampledPoints(points, self.coordinates, exact, drawn)
         return function(u[0] if len(u) == 1 else tuple(u), calculus, x)
+
+    def _tables(
+        self, points: Tensor, exact: tuple[str, ...], drawn: Tensor, needs: tuple[Index, ...]
+    ) -> list[Table]:
+        """Of each unknown, with the axis of directions in front where they matter."""
+
+        def read(some: Tensor) -> list[Table]:
+            values = self.field(self._seeded(points, exact, some, needs[1:]))
+            parts = self.split(values)
+            return [{a: u.at(a) if isinstance(u, Jet) else u for a in needs} for u in parts]
+
+        order = max(1, *(index[-1] for index in needs))
+        groups = drawn.split(max(1, self.at_once // order**2))
+        if len(groups) == 1:
+            return read(drawn)
+        found = [checkpoint(read, some, use_reentrant=False) for some in groups]
+        return [_joined(each, groups) for each in zip(*found, strict=True)]
 
     def _seeded(
         self, points: Tensor, exact: tuple[str, ...], drawn: Tensor, needs: tuple[Index, ...]
@@ -138,14 +161,33 @@ def _unit(axis: int, dimension: int) -> Index:
     return tuple(int(i == axis) for i in range(dimension))
 
 
-def _directions(u: Any, part: slice) -> Any:
+Table = dict[Index, Coefficient]
+"""Coefficients by their index; what depends on the direction has its axis in front."""
+
+
+def _joined(tables: Sequence[Table], groups: Sequence[Tensor]) -> Table:
+    """Those of all groups of directions."""
+
+    def join(index: Index) -> Coefficient:
+        each = [table[index] for table in tables]
+        if not index[-1] or each[0] is None:
+            return each[0]
+        rows = zip(each, groups, strict=True)
+        return torch.cat([c.expand(len(some), -1) for c, some in rows if c is not None])
+
+    return {index: join(index) for index in tables[0]}
+
+
+def _directions(table: Table, part: slice) -> Jet:
     """An unknown along some of the directions."""
 
     def rule(index: Index) -> Coefficient:
-        c = u.at(index)
+        c = table[index]
         return c if c is None or not index[-1] or len(c) == 1 else c[part]
 
-    return Jet(u.value, rule) if isinstance(u, Jet) else u
+    value = next(iter(table.values()))
+    assert value is not None  # only derivatives can be left out
+    return Jet(value, rule)
 
 
 def _recorded(asked: set[Index], points: Tensor, directions: int) -> Jet:

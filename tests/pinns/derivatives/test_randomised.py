@@ -57,6 +57,23 @@ def test_all_directions_are_exact(kind):
         assert (truth - ours).abs().max() <= 1e-12 * truth.abs().max()
 
 
+def test_groups_of_directions_change_nothing():
+    network, points = Ball(9), torch.rand(6, 9, dtype=F64)
+    results = []
+    for at_once in (128, 2):  # all together, and each by itself
+        reading = Randomised(network, names(9), directions=3, at_once=at_once)
+        first, second = reading.pair(points, everything_estimated)
+        slopes = torch.autograd.grad((first * second).sum(), network.parameters())
+        with torch.no_grad():
+            results.append([first, second, *slopes, reading(points, everything_estimated)])
+    for whole, parts in zip(*results, strict=True):
+        assert (whole - parts).abs().max() <= 1e-13 * whole.abs().max()
+
+
+def everything_estimated(u, d, x):
+    return d(u, "t") + d.sum(lambda i: d(u, i, i) + x[i] * d(u, "t", i)) + torch.sin(u)
+
+
 def test_some_directions_are_unbiased_and_so_is_the_product_of_a_pair():
     network, points = Ball(8), torch.rand(4, 8, dtype=F64)
 
