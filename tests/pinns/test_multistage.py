@@ -107,9 +107,9 @@ def test_refuses():
 
 @pytest.mark.slow
 def test_regression_to_rounding():
-    config = dataclasses.replace(CONFIG, points=2500, second_steps=180)
+    config = dataclasses.replace(CONFIG, points=2500, second_steps=250)
     staged = train_in_stages(regression(), config, 3)
-    assert staged.result.error(regression_truth()) < 2e-14  # rounding alone leaves 3e-16
+    assert staged.result.error(regression_truth()) < 1e-14  # relative L2; rounding leaves 3e-16
 
 
 @pytest.mark.slow
