@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -104,7 +104,7 @@ def missing(module: str) -> bool:
     return find_spec(module) is None
 
 
-def contestants(case: Case, server: Server | None, only: str | None = None) -> list[Contestant]:
+def contestants(case: Case, server: Server | None, only: Sequence[str] = ()) -> list[Contestant]:
     """All methods of the case's kind that are installed and not hopeless at its size."""
     size = case.system(0).b.size
     found = [
@@ -126,7 +126,7 @@ def contestants(case: Case, server: Server | None, only: str | None = None) -> l
             for name, solver in PETSC.items()
             if case.kind in solver.kinds
         ]
-    return [c for c in found if only is None or c.name == only]
+    return [c for c in found if not only or c.name in only]
 
 
 def _through(server: Server, name: str, case: Case) -> Solve:
@@ -141,10 +141,10 @@ def start_server() -> Server | None:
         return None
 
 
-def measure(case: Case, seconds: float) -> list[LinearRow]:
+def measure(case: Case, seconds: float, only: Sequence[str] = ()) -> list[LinearRow]:
     """Warm up on a system of its own, share out the time, then take turns of a few systems."""
     server = start_server()
-    entered = contestants(case, server)
+    entered = contestants(case, server, only)
     warm = case.system(SYSTEMS)
     cost = {}
     for method in entered:
@@ -191,9 +191,9 @@ def memory_of(case: Case, name: str) -> float:
     of one system in PETSc's own process."""
     server = start_server() if name in PETSC else None
     small = next(other for other in CASES.values() if other.kind == case.kind and other.quick)
-    for first in contestants(small, server, only=name):
+    for first in contestants(small, server, [name]):
         first.run(small.system(SYSTEMS))
-    (method,) = contestants(case, server, only=name)
+    (method,) = contestants(case, server, [name])
     systems = [case.system(i) for i in range(1 if server else 2)]
     with suppress(AttributeError, OSError):  # glibc alone can
         ctypes.CDLL(None).malloc_trim(0)  # else methods would live in what was freed before them
@@ -267,6 +267,7 @@ def options() -> argparse.ArgumentParser:
     result = parser(__doc__ or "")
     result.formatter_class = argparse.RawDescriptionHelpFormatter
     result.add_argument("--case", action="append", metavar="NAME", help=f"{', '.join(CASES)}; or *")
+    result.add_argument("--method", action="append", metavar="NAME", help="only these", default=[])
     result.add_argument("--seconds", type=float, default=30.0, help="for the timings of a case")
     result.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
     result.add_argument("--measure", metavar="CASE", help=argparse.SUPPRESS)
@@ -281,7 +282,7 @@ def main() -> int:
         print(memory_of(CASES[given.memory[0]], given.memory[1]))
         return 0
     if given.measure:
-        found = measure(CASES[given.measure], given.seconds)
+        found = measure(CASES[given.measure], given.seconds, given.method)
         print(json.dumps([asdict(row) for row in found]))
         return 0
     for peer in PEERS:
@@ -292,7 +293,8 @@ def main() -> int:
     for case in chosen(given):
         print(f"measuring {case.name}", file=sys.stderr, flush=True)
         # Each case in a process of its own: what the allocator does depends on what was freed.
-        found = child("--measure", case.name, "--seconds", str(seconds))
+        methods = [word for name in given.method for word in ("--method", name)]
+        found = child("--measure", case.name, "--seconds", str(seconds), *methods)
         if not (given.quick or given.no_memory):
             for row in found:
                 row.memory = measured_memory("--memory", case.name, row.method)

@@ -96,8 +96,9 @@ class System:
 
     def preconditioner(self, kind: np.dtype) -> Product:
         """r -> M r for vectors of a precision; M, where it can, works in that precision."""
-        if hasattr(self._given_M, "lean"):
-            return self._given_M.lean(kind)
+        lean = getattr(self._given_M, "lean", None)
+        if lean is not None:
+            return lean(kind)
         return lambda r: self.M(r.astype(self.dtype, copy=False))
 
     def residual(self, x: np.ndarray) -> np.ndarray:
