@@ -11,8 +11,10 @@ import numba
 import numpy as np
 import scipy.fft
 
-from sobolev.solvers.spectral.fft import LANES, plan
+from sobolev.solvers.spectral.block import Block
+from sobolev.solvers.spectral.integrate import prepared
 from sobolev.solvers.spectral.source import compiled_transform
+from sobolev.solvers.spectral.transforms import transform_columns, transform_slice
 
 if TYPE_CHECKING:
     from stepping_spectral import Run, SpectralCase
@@ -132,41 +134,30 @@ def crank_nicolson(case: SpectralCase) -> dict[str, Callable[..., np.ndarray]]:
 
 
 @numba.njit
-def _there_and_back(count, stages, sizes, radices, twiddles, scratch, places, transform):
-    axes = len(sizes)
+def _there_and_back(count, pairs, space, work, transform, there, back):
+    axes = len(space.sizes)
     for _ in range(count):
-        for a in range(axes):
-            outer, kept, inner, n = sizes[a]
-            transform(
-                stages[a], stages[a + 1], outer, kept, inner, n, True, radices[a], twiddles[a],
-                scratch, places,
-            )  # fmt: skip
-        for a in range(axes - 1, -1, -1):
-            outer, kept, inner, n = sizes[a]
-            transform(
-                stages[a + 1], stages[a], outer, kept, inner, n, False, radices[a], twiddles[a],
-                scratch, places,
-            )  # fmt: skip
+        for axis in range(axes - 1):
+            transform_columns(there, axis, pairs, space, work, transform)
+        for at in range(space.slices):
+            transform_slice(there, at, pairs, space, work, transform)
+            transform_slice(back, at, pairs, space, work, transform)
+        for axis in range(axes - 2, -1, -1):
+            transform_columns(back, axis, pairs, space, work, transform)
 
 
 def transforms(case: SpectralCase, evaluations: int) -> dict[str, Callable[[], object]]:
     """One complex transform there and one back an evaluation, which is two real functions each:
     two velocities and two stresses, or the squares of two samples."""
-    full, points, dtype = case.modes.full, case.modes.points, np.dtype(case.dtype)
+    points, dtype = case.modes.points, np.dtype(case.dtype)
     ndim, lanes = case.grid.ndim, max(1, len(case.u0) // 2)
-    sizes = [
-        (int(np.prod(points[:a])), full[a], int(np.prod(full[a + 1 :])) * lanes, points[a])
-        for a in range(ndim)
-    ]  # fmt: skip
-    lengths = [int(np.prod(points[:a]) * np.prod(full[a:])) * lanes for a in range(ndim + 1)]
-    # Zeros would be as fast as any numbers; nothing here is allowed to grow.
-    stages = tuple(np.zeros((2, length), dtype) for length in lengths)
-    plans = [plan(n, dtype) for n in points]
-    arguments = (
-        stages, np.array(sizes, np.int64), tuple(p.radices for p in plans),
-        tuple(p.twiddles for p in plans), np.zeros((4, max(points) * LANES), dtype),
-        np.zeros((2, LANES), np.int64), compiled_transform(dtype),
+    job, _ = prepared(
+        case.equation, case.u0, np.array([0.0, 1.0]), case.grid, case.numbers, case.functions,
+        "ETDRK4", True, dtype,
     )  # fmt: skip
+    # Zeros are as fast as any numbers, and do not grow.
+    block = Block(job, np.arange(len(case.u0)))
+    arguments = (evaluations, 1, block.space, block.work, compiled_transform(dtype), True, False)
     values = np.zeros((lanes, *points), np.result_type(dtype, np.complex64))
     axes = tuple(range(1, ndim + 1))
 
@@ -175,4 +166,4 @@ def transforms(case: SpectralCase, evaluations: int) -> dict[str, Callable[[], o
             scipy.fft.ifftn(values, axes=axes, norm="forward")
             scipy.fft.fftn(values, axes=axes)
 
-    return {"own": lambda: _there_and_back(evaluations, *arguments), "scipy": by_scipy}
+    return {"own": lambda: _there_and_back(*arguments), "scipy": by_scipy}

@@ -6,19 +6,23 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from .butterflies import width
 from .equation import Entries, Resolved, SpectralEquation
-from .fft import LANES, plan
-from .march import Products, Scheme, Space, Symbols, Work, march
+from .fft import plan
+from .march import Products, Scheme, Symbols, march
 from .modes import Modes
 from .schemes import Scheme as Tableau
 from .schemes import rows
 from .source import Pointer, compiled_transform
-from .vectors import VECTOR, aligned, aligned_copy
+from .transforms import Space, Work
+from .vectors import aligned, aligned_copy
 
+FEW = 16  # lanes below which coefficients that samples share are written for each of them
+TILE = 128  # points on which products are taken at a time
 KEPT = 8  # results that the blocks of a run share, beyond which they are forgotten
 Result = TypeVar("Result")
 
@@ -90,7 +94,7 @@ class Block:
     def spreads(self) -> bool:
         """Whether numbers that all samples share are written for each lane, so that loops over
         few lanes run on from row to row."""
-        return not self.one and self.lanes < LANES
+        return not self.one and self.lanes < FEW
 
     # --- layout ----------------------------------------------------------------------------------
 
@@ -142,68 +146,95 @@ class Block:
         return self.job.shared((self.lanes,), self._space)
 
     def _space(self) -> Space:
-        modes = self.job.modes
-        full, points, ndim = modes.full, modes.points, modes.grid.ndim
-        sizes = [
-            (math.prod(points[:a]), full[a], math.prod(full[a + 1 :]), points[a])
-            for a in range(ndim)
-        ]
-        plans = [plan(n, self.job.dtype) for n in points] + [plan(1, self.job.dtype)] * (3 - ndim)
-        grid = np.meshgrid(*[m.ravel() for m in modes.numbers], indexing="ij")
+        job, modes = self.job, self.job.modes
+        points, ndim, lanes = modes.points, modes.grid.ndim, width(job.dtype)
+        side_by_side = ndim == 1
+        inner = [math.prod(points[a + 1 : -1]) for a in range(ndim)]
+        plans = [plan(n, job.dtype) for n in points] + [plan(1, job.dtype)] * (3 - ndim)
+        # Rows of waves: where each stands among the points of its axis, and so its mirror image.
+        axes = modes.numbers if side_by_side else modes.numbers[:-1]
+        grid = np.meshgrid(*[m.ravel() for m in axes], indexing="ij")
+        shape = points if side_by_side else points[:-1]
         spots = [
-            np.ravel_multi_index([sign * m % c for m, c in zip(grid, full, strict=True)], full)
+            np.ravel_multi_index([sign * m % n for m, n in zip(grid, shape, strict=True)], shape)
             for sign in (1, -1)
         ]
+        rows = math.prod(shape)
+        blocks = (
+            -(-self.lanes // lanes) if side_by_side else 2 * -(-(modes.highest[-1] + 1) // lanes)
+        )
+        block = 2 * (rows + 1) * lanes
+        slice_ = 2 * (points[-1] + 1) * lanes
         return Space(
-            np.array(sizes, dtype=np.int64),
+            np.array(list(zip(points, modes.full, inner, strict=True)), dtype=np.int64),
             tuple(p.radices for p in plans),
             tuple(p.twiddles for p in plans),
             np.stack([spot.ravel() for spot in spots], axis=1),
-            math.prod(full),
-            self.lanes,
-            self.job.equation.complex_valued,
+            rows,
+            self.lanes if side_by_side else modes.shape[-1],
+            blocks,
+            block,
+            blocks if side_by_side else -(-rows // lanes),
+            blocks * block if side_by_side else slice_,
+            slice_ // 2,
+            job.equation.complex_valued,
         )
 
     @cached_property
     def products(self) -> Products:
-        job, r = self.job, self.job.resolved
-        points = math.prod(job.modes.points)
-        parameters = job.parameters[:, self.samples.ravel()].astype(job.dtype)
-        alike = self.one or bool(np.all(parameters == parameters[:, :1]))
-        if alike:
-            parameters = parameters[:, :: self.lanes]
-        given = np.empty((len(job.given), self.groups, points, self.lanes), dtype=job.dtype)
+        job, r, slices = self.job, self.job.resolved, self.space.slices
+        points, lanes = job.modes.points, width(job.dtype)
+        seats = self._spread_lanes(np.arange(self.lanes))
+        own = self.samples[:, seats].reshape(self.groups, *seats.shape)
+        parameters = job.parameters[:, own].astype(job.dtype)
+        parameters = np.broadcast_to(
+            parameters.reshape(len(parameters), self.groups, own.shape[1], 1, lanes),
+            (len(parameters), self.groups, slices, TILE // lanes, lanes),
+        )
+        given = np.empty((len(job.given), self.groups, slices, points[-1] * lanes), job.dtype)
         for m, values in enumerate(job.given):
             for group in range(self.groups):
-                rows_ = values if len(values) == 1 else values[self.samples[group]]
-                given[m, group] = rows_.T
+                given[m, group] = self._sliced(values, own[group])
         places_in, pairs_in = self._pairs(r.count_in)
         places_out, pairs_out = self._pairs(r.count_out)
         return Products(
-            given.reshape(len(given), self.groups, points * self.lanes),
-            np.ascontiguousarray(parameters),
-            points * self.lanes if alike else points,
-            1 if alike else self.lanes,
+            given.reshape(len(given), self.groups * slices, points[-1] * lanes),
+            np.array(parameters).reshape(len(parameters), self.groups * slices, TILE),
             places_in, places_out, pairs_in, pairs_out,
             job.equation.inputs is None and self.groups * r.count_in == self.work.inputs.shape[1],
             bool(job.sources.any()),
         )  # fmt: skip
 
-    def _pairs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where each function of each group stands on points, and the slots of the pairs.
+    def _spread_lanes(self, lines: np.ndarray) -> np.ndarray:
+        """Lines to (vectors, width), the last one repeated where they fill no vector."""
+        lanes = width(self.job.dtype)
+        count = -(-len(lines) // lanes)
+        return lines[np.minimum(np.arange(count * lanes), len(lines) - 1)].reshape(count, lanes)
 
-        Data on points are (2, pairs, points, lanes).
-        """
-        size = math.prod(self.job.modes.points) * self.lanes
-        other = self._length(self.job.pairs * size)  # where the imaginary parts begin
+    def _sliced(self, values: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """A function (batch or 1, points) as (slices, points of a slice), for samples `own`."""
+        modes = self.job.modes
+        orders = [plan(n, self.job.dtype).order for n in modes.points]
+        places: Any = (slice(None), *np.ix_(*orders))
+        values = values.reshape(-1, *modes.points)[places]
+        if modes.grid.ndim == 1:
+            found = values[own if len(values) > 1 else np.zeros_like(own)]
+            return found.transpose(0, 2, 1).reshape(len(found), -1)
+        rows = values[own.flat[0] if len(values) > 1 else 0].reshape(-1, modes.points[-1])
+        found = rows[self._spread_lanes(np.arange(len(rows)))]
+        return found.transpose(0, 2, 1).reshape(len(found), -1)
+
+    def _pairs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where each function of each group stands on points, and the slots of the pairs."""
+        pair, other = self.space.pair, self.space.other
         if self.job.equation.complex_valued:
-            places = [[i // 2 * size + i % 2 * other for i in range(2 * count)]]
+            places = [[i // 2 * pair + i % 2 * other for i in range(2 * count)]]
             pairs = [(i, i) for i in range(count)]
         elif self.groups == 2:
-            places = [[g * other + i * size for i in range(count)] for g in range(2)]
+            places = [[g * other + i * pair for i in range(count)] for g in range(2)]
             pairs = [(i, count + i) for i in range(count)]
         else:
-            places = [[i // 2 * size + i % 2 * other for i in range(count)]]
+            places = [[i // 2 * pair + i % 2 * other for i in range(count)]]
             # An odd one is paired with a slot that stays empty.
             pairs = [(i, i + 1) for i in range(0, count, 2)]
         return (
@@ -213,13 +244,10 @@ class Block:
 
     @cached_property
     def work(self) -> Work:
-        job, modes = self.job, self.job.modes
-        ndim, dtype = modes.grid.ndim, job.dtype
-        sizes = [math.prod(modes.points[:a]) * math.prod(modes.full[a:]) for a in range(ndim + 1)]
-        lengths = [self._length(job.pairs * size * self.lanes) for size in sizes]
-        stages = [aligned((2, length), dtype) for length in lengths]
-        stages += [np.zeros((2, 1), dtype)] * (3 - ndim)
-        r, longest = job.resolved, max(modes.points)
+        job, space, r = self.job, self.space, self.job.resolved
+        dtype, parts = job.dtype, 2 if job.equation.complex_valued else 1
+        waves = aligned((job.pairs * space.blocks * space.block,), dtype)
+        separate = job.modes.grid.ndim > 1
 
         def slots(count: int) -> np.ndarray:
             count = self.groups * count
@@ -227,17 +255,13 @@ class Block:
             return aligned((2, count + count % 2 if odd else count, *self.shape[2:]), dtype)
 
         return Work(
-            tuple(stages),
-            aligned((4, longest * LANES), dtype),
-            np.zeros((2, LANES), np.int64),
+            waves,
+            aligned((job.pairs * space.pair,), dtype) if separate else waves,
+            aligned((2 * (max(job.modes.points) + 1) * width(dtype),), dtype),
+            aligned((max(parts * r.count_out, 1), TILE), dtype),
             slots(r.count_in),
             slots(r.count_out),
         )
-
-    def _length(self, numbers: int) -> int:
-        """Of a part of data between transforms: whole vectors, where nothing is copied whole."""
-        vector = 1 if self.job.equation.complex_valued else VECTOR // self.job.dtype.itemsize
-        return -(-numbers // vector) * vector
 
     # --- the scheme ------------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from ..solution import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, Solution
 from ..stencils.compiling import compiling_is_told
 from .block import Block, Job
 from .equation import SpectralEquation, resolve
-from .fft import LANES
 from .modes import Dealias, Modes
 from .schemes import SCHEMES, step_limit
 from .source import compiled_pointwise
 
+LANES = 16  # samples side by side that are worth leaving the cache for
 CACHE = 1 << 19  # bytes that the arrays of a block may take: half of a second-level cache
 FIRST_STEPS = 16  # steps over the horizon that an error-controlled run begins with
 MAX_STEPS = 200_000
@@ -75,7 +75,7 @@ def integrate(
     if not 0 < (dt if dt is not None else tolerance) < np.inf:  # type: ignore[operator]
         raise InputError(f"expected a positive dt or tolerance, got {dt if dt else tolerance}")
     with compiling_is_told():
-        job, bare = _prepared(
+        job, bare = prepared(
             equation, u0, times, grid, parameters or {}, coefficients or {}, scheme, dealias,
             np.dtype(dtype),
         )  # fmt: skip
@@ -270,7 +270,7 @@ def _next_factor(estimate: np.ndarray, tolerance: float, order: int) -> int:
     return int(np.clip(np.ceil(1.05 * (estimate.max() / tolerance) ** (1 / order)), 2, 8))
 
 
-def _prepared(
+def prepared(
     equation: SpectralEquation,
     u0: np.ndarray,
     times: np.ndarray,

@@ -5,9 +5,8 @@ group of samples. A group of one sample has one row of all modes; one of several
 columns, one row for each mode, so that vector lanes run over samples. Coefficients of schemes and
 symbols are (.., rows, columns), with one column where all samples of a group share them.
 
-Real functions go through complex transforms in pairs, u = Re z and v = Im z:
-z_hat(k) = u_hat(k) + i v_hat(k), and u_hat(k) = (z_hat(k) + conj z_hat(-k)) / 2. A pair is two
-functions of one group, or one function of two groups.
+Real functions go through complex transforms in pairs (`packing.py`): two functions of one group, or
+one function of two groups.
 """
 
 from __future__ import annotations
@@ -17,17 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels import REASSOCIATE, borrowed, kernel
-from .vectors import (
-    add_multiplied,
-    add_scaled,
-    clear,
-    copy,
-    fill,
-    multiply,
-    pack,
-    scale,
-    unpack,
-)  # fmt: skip
+from .transforms import Work, between, transform_columns, transform_slice
+from .vectors import add_multiplied, add_scaled, clear, copy, fill, multiply, scale
 
 
 class Symbols(NamedTuple):
@@ -37,44 +27,13 @@ class Symbols(NamedTuple):
     values: np.ndarray
 
 
-class Space(NamedTuple):
-    """Transforms between kept modes and points, axis by axis."""
-
-    sizes: np.ndarray
-    """(axes, 4): outer / pairs, kept, inner / lanes, points"""
-    radices: tuple[np.ndarray, ...]
-    twiddles: tuple[np.ndarray, ...]
-    spots: np.ndarray
-    """(modes, 2): where a mode and its mirror image stand among all"""
-    full: int
-    """modes of a complex field"""
-    lanes: int
-    """complex transforms that lie side by side"""
-    complex_valued: bool
-
-
-class Work(NamedTuple):
-    """Scratch of one block."""
-
-    stages: tuple[np.ndarray, ...]
-    """Data between the transforms of the axes, (2, pairs * ...); the last is on points."""
-    scratch: np.ndarray
-    places: np.ndarray
-    inputs: np.ndarray
-    """(2, slots, rows, columns)"""
-    outputs: np.ndarray
-
-
 class Products(NamedTuple):
     """What the pointwise function gets, and how functions are paired for the transforms."""
 
     given: np.ndarray
-    """(coefficients, groups, points * lanes)"""
+    """(coefficients, groups * slices, points of a slice)"""
     parameters: np.ndarray
-    """(parameters, groups * lanes)"""
-    points: int
-    lanes: int
-    """1 where all points are alike"""
+    """(parameters, groups * slices, points of a tile)"""
     places_in: np.ndarray
     """(groups, functions): where each begins among the values on points"""
     places_out: np.ndarray
@@ -154,27 +113,6 @@ def _combine(scheme, i, u, slopes, out):
 
 
 @kernel(inner=True)
-def _between(packs, functions, pairs, space, target):
-    """Coefficients of functions (2, slots, rows, columns) to those of their pairs, all waves, or
-    back."""
-    lanes, modes = space.lanes, len(space.spots)
-    size, other = modes * lanes, target.shape[1]
-    imaginary = functions.shape[1] * size
-    for p in range(len(pairs)):
-        a, b, z = pairs[p, 0] * size, pairs[p, 1] * size, p * space.full * lanes
-        if packs:
-            pack(
-                modes, lanes, space.spots, functions, a, functions, imaginary + a,
-                functions, b, functions, imaginary + b, target, z, target, other + z,
-            )  # fmt: skip
-        else:
-            unpack(
-                modes, lanes, space.spots, functions, a, functions, imaginary + a,
-                functions, b, functions, imaginary + b, target, z, target, other + z,
-            )  # fmt: skip
-
-
-@kernel(inner=True)
 def evaluate(
     u,
     t,
@@ -201,41 +139,30 @@ def evaluate(
     _apply(coupling, u, slope)
     if not len(symbols_in.places):
         return
-    modes, points = work.stages[0], work.stages[axes]
     inputs = u
     if not products.plain:
         inputs = work.inputs
         clear(inputs)
         _apply(symbols_in, u, inputs)
-    pairs = len(products.pairs_in)
     # Not written as constants, for each of which the function would be compiled.
-    lanes = space.lanes
-    if space.complex_valued:
-        copy(modes, inputs)
-    else:
-        _between(lanes > 0, inputs, products.pairs_in, space, modes)
-    for axis in range(axes):
-        outer, kept, inner, n = space.sizes[axis]
-        transform(
-            work.stages[axis], work.stages[axis + 1], outer * pairs, kept, inner * lanes, n, True,
-            space.radices[axis], space.twiddles[axis], work.scratch, work.places,
-        )  # fmt: skip
-    for group in range(len(products.places_in)):
-        pointwise(
-            points, products.places_in, products.places_out, group, products.points,
-            products.lanes, products.given, products.parameters, t,
-        )  # fmt: skip
-    pairs = len(products.pairs_out)
-    for axis in range(axes - 1, -1, -1):
-        outer, kept, inner, n = space.sizes[axis]
-        transform(
-            work.stages[axis + 1], work.stages[axis], outer * pairs, kept, inner * lanes, n, False,
-            space.radices[axis], space.twiddles[axis], work.scratch, work.places,
-        )  # fmt: skip
-    if space.complex_valued:
-        copy(work.outputs, modes)
-    else:
-        _between(lanes < 0, work.outputs, products.pairs_out, space, modes)
+    yes, no = axes > 0, axes < 0
+    pairs_in, pairs_out = len(products.pairs_in), len(products.pairs_out)
+    between(yes, inputs, products.pairs_in, space, work.waves)
+    for axis in range(axes - 1):
+        transform_columns(yes, axis, pairs_in, space, work, transform)
+    groups = len(products.places_in)
+    for at in range(space.slices):
+        transform_slice(yes, at, pairs_in, space, work, transform)
+        for group in range(groups):
+            pointwise(
+                work.values, at * space.block if axes == 1 else 0, work.tile, products.places_in,
+                products.places_out, group, group * space.slices + at, products.given,
+                products.parameters, t,
+            )  # fmt: skip
+        transform_slice(no, at, pairs_out, space, work, transform)
+    for axis in range(axes - 2, -1, -1):
+        transform_columns(no, axis, pairs_out, space, work, transform)
+    between(no, work.outputs, products.pairs_out, space, work.waves)
     _apply(symbols_out, work.outputs, slope)
 
 
@@ -288,10 +215,8 @@ def march(
     symbols_in, symbols_out = _borrowed_symbols(symbols_in), _borrowed_symbols(symbols_out)
     coupling, sources = _borrowed_symbols(coupling), borrowed(sources)
     work = Work(
-        (borrowed(work.stages[0]), borrowed(work.stages[1]), borrowed(work.stages[2]),
-         borrowed(work.stages[3])),
-        borrowed(work.scratch), borrowed(work.places), borrowed(work.inputs),
-        borrowed(work.outputs),
+        borrowed(work.waves), borrowed(work.values), borrowed(work.lines), borrowed(work.tile),
+        borrowed(work.inputs), borrowed(work.outputs),
     )  # fmt: skip
     own = u
     h, last = scheme.h, len(scheme.plan) - 1

@@ -20,9 +20,8 @@ HEADER = '''\
 """{name}: written by sobolev.solvers.spectral.source; do not edit."""
 
 
-def pointwise(values, places_in, places_out, group, points, lanes, given, parameters, t):
-    data = values.reshape(values.size)
-    count = points * lanes
+def pointwise(values, start, tile, places_in, places_out, group, at, given, parameters, t):
+    count, most = given.shape[2], tile.shape[1]
 '''
 
 
@@ -50,10 +49,9 @@ class Pointer(types.WrapperAddressProtocol):
 def compiled_transform(dtype: np.dtype) -> Pointer:
     """`fft.transform_lines` in one precision."""
     real, size = from_dtype(dtype), types.int64
-    rows, row = types.Array(real, 2, "C"), types.Array(real, 1, "C")
-    sizes, places = types.Array(size, 1, "C"), types.Array(size, 2, "C")
+    row, radices = types.Array(real, 1, "C"), types.Array(size, 1, "C")
     signature = types.void(
-        rows, rows, size, size, size, size, types.boolean, sizes, row, rows, places
+        types.boolean, row, size, size, size, size, radices, row, row, *[size] * 4
     )
     return Pointer(transform_lines, signature)
 
@@ -80,9 +78,8 @@ def compiled_pointwise(
     function = generated_function(text, "pointwise", equation.name, {"rates": compiled}, origin)
     real, size = from_dtype(dtype), types.int64
     table, rows = types.Array(size, 2, "C"), types.Array(real, 2, "C")
-    signature = types.void(
-        rows, table, table, size, size, size, types.Array(real, 3, "C"), rows, types.float64
-    )
+    row, cube = types.Array(real, 1, "C"), types.Array(real, 3, "C")
+    signature = types.void(row, size, rows, table, table, size, size, cube, cube, types.float64)
     return Pointer(kernel(CONTRACT)(function), signature)
 
 
@@ -108,46 +105,43 @@ def _check_rates(
 
 
 def pointwise_text(equation: SpectralEquation, count_in: int, count_out: int) -> str:
-    """Python text of `pointwise`: results over values, at all points of a group.
+    """Python text of `pointwise`: results over values, at all points of a slice.
 
-    places_in, places_out (groups, functions): where each begins among the values; given:
-    (coefficients, groups, points * lanes); parameters: (parameters, groups * lanes). Where all
-    points are alike they are counted as one lane.
+    places_in, places_out (groups, functions): where each begins among the values behind `start`;
+    given: (coefficients, groups * slices, points); parameters: (parameters, groups * slices,
+    points of a tile). Results go to a tile (functions, points) first, as loops that write where
+    they read are no vector code.
     """
     lines = [HEADER.format(name=equation.name).rstrip("\n")]
     if equation.rates is None:
         return "\n".join([*lines, ""])
-    given, parameters = range(len(equation.given)), range(len(equation.parameters))
-    lines += [
-        f"    w{i} = data[places_in[group, {i}] : places_in[group, {i}] + count]"
-        for i in range(count_in)
-    ]
-    lines += [
-        f"    g{j} = data[places_out[group, {j}] : places_out[group, {j}] + count]"
-        for j in range(count_out)
-    ]
-    lines += [f"    f{m} = given[{m}, group]" for m in given]
-    if equation.timed:
-        lines.append("    time = data.dtype.type(t)")
     arguments = [
         *(f"w{i}[j]" for i in range(count_in)),
-        *(f"f{m}[j]" for m in given),
-        *(f"p{i}" for i in parameters),
+        *(f"f{m}[j]" for m in range(len(equation.given))),
+        *(f"p{i}[j]" for i in range(len(equation.parameters))),
         *(["time"] if equation.timed else []),
     ]
-    results = ", ".join(f"r{j}" for j in range(count_out))
-    body = [f"{results} = rates({', '.join(arguments)})"]
-    body += [f"g{j}[j] = r{j}" for j in range(count_out)]
-    lines.append("    if lanes == 1:")
-    lines += [f"        p{i} = parameters[{i}, group]" for i in parameters]
-    lines.append("        for j in range(points):")
-    lines += [f"            {line}" for line in body]
-    lines.append("    else:")
+    if equation.timed:
+        lines.append("    time = values.dtype.type(t)")
+    lines += [f"    p{i} = parameters[{i}, at]" for i in range(len(equation.parameters))]
+    lines += [f"    r{j} = tile[{j}]" for j in range(count_out)]
     lines += [
-        f"        q{i} = parameters[{i}, group * lanes : group * lanes + lanes]" for i in parameters
+        "    for first in range(0, count, most):",
+        "        size, begin = min(most, count - first), start + first",
     ]
-    lines += ["        for x in range(points):", "            for lane in range(lanes):"]
-    lines.append("                j = x * lanes + lane")
-    lines += [f"                p{i} = q{i}[lane]" for i in parameters]
-    lines += [f"                {line}" for line in body]
+    lines += [
+        f"        {name}{i} = values[places_{way}[group, {i}] + begin :][:size]"
+        for name, way, number in (("w", "in", count_in), ("g", "out", count_out))
+        for i in range(number)
+    ]
+    lines += [
+        f"        f{m} = given[{m}, at, first : first + size]" for m in range(len(equation.given))
+    ]
+    results = ", ".join(f"r{j}[j]" for j in range(count_out))
+    lines += [
+        "        for j in range(size):",
+        f"            {results} = rates({', '.join(arguments)})",
+    ]
+    for i in range(count_out):
+        lines += ["        for j in range(size):", f"            g{i}[j] = r{i}[j]"]
     return "\n".join([*lines, ""])

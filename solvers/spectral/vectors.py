@@ -59,10 +59,14 @@ class Real:
     def __mul__(self, other: Real) -> Real:
         return self._with("fmul", other)
 
-    def times(self, factor: float) -> Real:
+    def times(self, factor: float, added: Real | None = None) -> Real:
+        """factor x, or factor x + added with one rounding."""
         kind = self.value.type
         constant = ir.Constant(kind, [ir.Constant(kind.element, factor)] * kind.count)
-        return self * Real(self.builder, constant)
+        if added is None:
+            return self * Real(self.builder, constant)
+        call = _named(self.builder, "fma", kind, kind, [kind] * 3)
+        return Real(self.builder, self.builder.call(call, [self.value, constant, added.value]))
 
 
 class Width(NamedTuple):
@@ -89,7 +93,9 @@ def load(builder: ir.IRBuilder, spot: Spot, size: int) -> Real:
     """Numbers that the mask leaves out are zero, and their memory is not touched."""
     kind, mask = spot.width
     if mask is not None:
-        call = _masked(builder, "load", kind, kind, [spot.pointer.type, _INT, mask.type, kind])
+        call = _named(
+            builder, "masked.load", kind, kind, [spot.pointer.type, _INT, mask.type, kind]
+        )
         nothing = ir.Constant(kind, None)
         return Real(builder, builder.call(call, [spot.pointer, _INT(size), mask, nothing]))
     value = builder.load(spot.pointer)
@@ -101,7 +107,7 @@ def store(builder: ir.IRBuilder, value: Real, spot: Spot, size: int) -> None:
     kind, mask = spot.width
     if mask is not None:
         types_ = [kind, spot.pointer.type, _INT, mask.type]
-        call = _masked(builder, "store", kind, ir.VoidType(), types_)
+        call = _named(builder, "masked.store", kind, ir.VoidType(), types_)
         builder.call(call, [value.value, spot.pointer, _INT(size), mask])
         return
     builder.store(value.value, spot.pointer).align = size
@@ -110,11 +116,13 @@ def store(builder: ir.IRBuilder, value: Real, spot: Spot, size: int) -> None:
 _INT = ir.IntType(32)
 
 
-def _masked(
+def _named(
     builder: ir.IRBuilder, verb: str, kind: ir.VectorType, result: ir.Type, arguments: list[ir.Type]
 ) -> Any:
+    """LLVM's own function on vectors of that kind."""
     number = {"double": "f64", "float": "f32"}[str(kind.element)]
-    name = f"llvm.masked.{verb}.v{kind.count}{number}.p0"
+    pointer = ".p0" if verb.startswith("masked") else ""
+    name = f"llvm.{verb}.v{kind.count}{number}{pointer}"
     function = ir.FunctionType(result, arguments)
     return cgutils.get_or_insert_function(builder.module, function, name)
 
@@ -145,12 +153,28 @@ def spread(builder: ir.IRBuilder, value: Any, width: Width) -> Real:
     return Real(builder, builder.shuffle_vector(single, nothing, zeros))
 
 
+def reverse(builder: ir.IRBuilder, value: Real) -> Real:
+    count = value.value.type.count
+    index = ir.Constant(ir.VectorType(_INT, count), list(range(count - 1, -1, -1)))
+    return Real(builder, builder.shuffle_vector(value.value, value.value, index))
+
+
+def part_of(builder: ir.IRBuilder, kind: ir.Type, size: int, first: Any, last: Any) -> Width:
+    """The places first..last-1 of a vector, which may begin before it or end behind it."""
+    lanes = VECTOR // size
+    numbers = ir.VectorType(first.type, lanes)
+    each = ir.Constant(numbers, list(range(lanes)))
+    low, high = (spread(builder, value, Width(numbers)).value for value in (first, last))
+    mask = builder.and_(builder.icmp_signed(">=", each, low), builder.icmp_signed("<", each, high))
+    return Width(ir.VectorType(kind, lanes), mask)
+
+
 # --- blocks of (rows, columns), each at a place in a contiguous array of any shape ----------------
 
 Body = Callable[..., tuple[Real, ...]]
 
 
-def _pointers(context: Any, builder: Any, kinds: Any, arguments: Any) -> list[Any]:
+def pointers(context: Any, builder: Any, kinds: Any, arguments: Any) -> list[Any]:
     """Of arguments that are an array and a place in it, one after the other."""
     found = []
     for kind, value, place in zip(kinds[::2], arguments[::2], arguments[1::2], strict=True):
@@ -169,7 +193,7 @@ def _block_loop(factors: int, reads: int, body: Body) -> Callable[..., Any]:
         rows, columns, shared = arguments[:3]
         number = signature.args[3].dtype
         kind, size = context.get_value_type(number), number.bitwidth // 8
-        blocks = _pointers(context, builder, signature.args[3:], arguments[3:])
+        blocks = pointers(context, builder, signature.args[3:], arguments[3:])
         zero, one = (ir.Constant(rows.type, value) for value in (0, 1))
 
         def loop(first: Any, count: Any, known: list[Any] | None) -> None:
@@ -244,72 +268,7 @@ def add_multiplied(
     ), _block_loop(2, 4, body)
 
 
-# --- two real functions and a complex one ---------------------------------------------------------
-
-
-def _mirror_loop(packs: bool) -> Callable[..., Any]:
-    """Code that packs u and v, blocks of (modes, lanes), into z, or unpacks them.
-
-    spots (modes, 2): where a mode and its mirror image stand in z.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        modes, lanes, table = arguments[:3]
-        number = signature.args[3].dtype
-        kind, size = context.get_value_type(number), number.bitwidth // 8
-        spots = context.make_array(signature.args[2])(context, builder, table).data
-        blocks = _pointers(context, builder, signature.args[3:], arguments[3:])
-        apart, z = blocks[:4], blocks[4:]
-        zero, one, two = (ir.Constant(modes.type, value) for value in range(3))
-        with cgutils.for_range_slice(builder, zero, modes, one, modes.type) as (mode, _):
-            first, twice = builder.mul(mode, lanes), builder.mul(mode, two)
-            here, there = (
-                builder.mul(builder.load(builder.gep(spots, [builder.add(twice, k)])), lanes)
-                for k in (zero, one)
-            )
-
-            def at(lane: Any, width: Width) -> None:
-                def elements(arrays: list[Any], start: Any) -> list[Any]:
-                    place = builder.add(start, lane)
-                    return [element(builder, array, place, width) for array in arrays]
-
-                parts, pair = elements(apart, first), [*elements(z, there), *elements(z, here)]
-                values = [load(builder, spot, size) for spot in (parts if packs else pair)]
-                results = _packed(*values) if packs else _unpacked(*values)
-                for value, spot in zip(results, pair if packs else parts, strict=True):
-                    store(builder, value, spot, size)
-
-            for_vectors(builder, lanes, kind, size, at)
-        return context.get_dummy_value()
-
-    return codegen
-
-
-def _packed(ur: Real, ui: Real, vr: Real, vi: Real) -> tuple[Real, ...]:
-    """conj u + i conj v, and u + i v"""
-    return ur + vi, vr - ui, ur - vi, vr + ui
-
-
-def _unpacked(yr: Real, yi: Real, zr: Real, zi: Real) -> tuple[Real, ...]:
-    """u = (z + conj y) / 2, v = (z - conj y) / 2i"""
-    sums = (zr + yr, zi - yi, zi + yi, yr - zr)
-    return tuple(value.times(0.5) for value in sums)
-
-
-@instructions()
-def pack(typingctx, modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0):
-    """z(k) = u(k) + i v(k), and z(-k) = conj u(k) + i conj v(k)"""
-    return types.void(
-        modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0
-    ), _mirror_loop(True)
-
-
-@instructions()
-def unpack(typingctx, modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0):
-    """u(k) = (z(k) + conj z(-k)) / 2, v(k) = (z(k) - conj z(-k)) / 2i"""
-    return types.void(
-        modes, lanes, spots, ur, r0, ui, i0, vr, j0, vi, k0, zr, m0, zi, n0
-    ), _mirror_loop(False)
+# --- whole arrays ---------------------------------------------------------------------------------
 
 
 @instructions()
