@@ -15,10 +15,9 @@ import numpy as np
 
 from ..diffusion_kernels import apply_links
 from ..kernels import REASSOCIATE, borrowed, kernel
-from .halves import BLACK, RED, clear_ends, pad_halves, product, span, unpad_halves
-from .layout import HALF, N0, P0, S0, SIGMA, SLAB, B, U
+from .cycle import cycle
+from .layout import N0, P0, S0, SIGMA, SLAB, B, U
 from .links import field, link_fields
-from .red_black import cycle
 from .smoothing import apply, clear_ghosts, wrap_ends, wrap_slices
 from .transfers import as_rows
 
@@ -89,12 +88,7 @@ def _search(z, beta, p, r, f0, f1, f2, sigma, level, q):
 @kernel()
 def _direct(z, beta, p, level, first, last):
     """p = z + beta p on slices [first, last)."""
-    half, s0 = level[HALF], level[S0]
-    if half > 0:
-        lo, hi = span(level, first, last)
-        _add_scaled(z[lo:hi], beta, p[lo:hi])
-        _add_scaled(z[half + lo : half + hi], beta, p[half + lo : half + hi])
-        return
+    s0 = level[S0]
     lo, hi = (first + 1) * s0, (last + 1) * s0
     _add_scaled(z[lo:hi], beta, p[lo:hi])
     wrap_slices(p, level, first, last)
@@ -105,11 +99,6 @@ def _product(p, r, f0, f1, f2, sigma, level, first, last, q):
     """q = A p on slices [first, last); returns their shares of p.q and p.r."""
     if last <= first:
         return 0.0, 0.0
-    if level[HALF] > 0:
-        red = product(p, r, f0, f2, sigma, level, RED, first, last, q)
-        black = product(p, r, f0, f2, sigma, level, BLACK, first, last, q)
-        clear_ends(q, level, first, last)
-        return float(red[0]) + black[0], float(red[1]) + black[1]
     s0 = level[S0]
     lo, hi = (first + 1) * s0, (last + 1) * s0
     apply(p, f0, f1, f2, sigma, q[lo:hi], level, first, last)
@@ -132,9 +121,6 @@ def _subtract(b, scale, r):
 @kernel(REASSOCIATE)
 def pad(x, shift, scale, level, padded):
     """Cells of padded = scale (x - shift), in the precision of either."""
-    if level[HALF] > 0:
-        pad_halves(x.reshape(x.size), shift, scale, level, padded)
-        return
     rows, lines = as_rows(padded, level)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -166,10 +152,7 @@ def _unpad_rows(padded, level, x):
 @kernel(REASSOCIATE)
 def unpad(padded, level, singular, x):
     """x = the cells of padded, its mean taken out where any constant would do."""
-    if level[HALF] > 0:
-        total = unpad_halves(padded, level, x.reshape(x.size))
-    else:
-        total = _unpad_rows(padded, level, x)
+    total = _unpad_rows(padded, level, x)
     if singular:
         _shift(x.reshape(x.size), total / x.size)
 
@@ -219,17 +202,16 @@ def norm_and_sum(b):
 
 @kernel()
 def conjugate_gradients(
-    faces, reaction, wraps, singular, started, b, b_scale, rtol, limit, layout, halves,
-    workspace, buffer, scale, padded, vectors, r, x,
+    faces, reaction, wraps, singular, started, b, b_scale, rtol, limit, layout, workspace,
+    buffer, scale, padded, vectors, r, x,
 ):  # fmt: skip
     """Solve A x = b_scale b, of norm one, from x; returns (status, iterations, |r|).
 
     padded: solution in double precision with ghosts; vectors: (2, SIZE) p and q; r: of x's shape.
     """
-    layout, halves = borrowed(layout), borrowed(halves)
-    workspace, buffer = borrowed(workspace), borrowed(buffer)
+    layout, workspace, buffer = borrowed(layout), borrowed(workspace), borrowed(buffer)
     padded, vectors, r, x = borrowed(padded), borrowed(vectors), borrowed(r), borrowed(x)
-    level = halves[0] if halves.shape[0] > 0 else layout[0]
+    level = layout[0]
     f0, f1, f2 = link_fields(workspace, level)
     sigma = field(workspace, level, SIGMA)
     z, r_single = field(workspace, level, U), field(workspace, level, B)
@@ -245,7 +227,7 @@ def conjugate_gradients(
     for iteration in range(1, limit + 1):
         if true <= rtol:
             return CONVERGED, iteration - 1, true
-        cycle(layout, halves, workspace, buffer)
+        cycle(layout, workspace, buffer)
         zq = _dot(z, q)
         beta = np.float32(-zq / last_pq)
         pq, pr = _search(z, beta, p, r_single, f0, f1, f2, sigma, level, q)

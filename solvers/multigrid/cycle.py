@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels import REASSOCIATE, kernel
+from ..kernels import REASSOCIATE, borrowed, kernel
 from .layout import (
     F0,
     F1,
@@ -167,8 +167,9 @@ def solve_coarsest(level, inverse, b, u):
 
 
 @kernel()
-def cycle_natural(layout, workspace, buffer):
+def cycle(layout, workspace, buffer):
     """From zero: level 0's B in, its U out, ghosts filled."""
+    layout, workspace, buffer = borrowed(layout), borrowed(workspace), borrowed(buffer)
     levels = layout.shape[0]
     for number in range(levels - 1):
         descend(workspace, layout[number], layout[number + 1], buffer)

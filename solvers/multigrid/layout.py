@@ -24,12 +24,11 @@ class Column(int):
 
 
 # Columns: sizes of this level and of the next, periodic flags, strides (S1 = 0 where there are
-# two dimensions), place of the first cell, padded size, slices handled at a time, places of a
-# colour (see `halves.py`; 0 in natural order), then offsets.
+# two dimensions), place of the first cell, padded size, slices handled at a time, then offsets.
 (
-    N0, N1, N2, M0, M1, M2, P0, P1, P2, S0, S1, FIRST, SIZE, SLAB, HALF,
+    N0, N1, N2, M0, M1, M2, P0, P1, P2, S0, S1, FIRST, SIZE, SLAB,
     U, V, B, F0, F1, F2, INVERSE, W0, W1, W2, SIGMA, END,
-) = map(Column, range(27))  # fmt: skip
+) = map(Column, range(26))  # fmt: skip
 
 COARSEST = 4  # cells an axis that are no longer coarsened
 SLAB_CELLS = 16384  # cells that pass through the smoothing steps together
@@ -42,7 +41,7 @@ def level_layout(
     periodic: tuple[bool, ...],
     reaction: bool = False,
 ) -> np.ndarray:
-    """(levels, 27) table for a grid of two or three dimensions.
+    """(levels, 26) table for a grid of two or three dimensions.
 
     Only axes whose cells are the smaller ones are coarsened, so that long thin cells become
     square before all are. Along each axis either m = n, or m = n // 2 aggregates of two cells,
@@ -68,7 +67,7 @@ def level_layout(
         counts.append(size if reaction else 0)
         ends = offset + np.cumsum(counts)
         slab = slices_at_a_time(n[0], s0)
-        rows.append([*n, *m, *map(int, wraps), s0, s1, first, size, slab, 0, offset, *ends])
+        rows.append([*n, *m, *map(int, wraps), s0, s1, first, size, slab, offset, *ends])
         offset = int(ends[-1])
         if coarsest:
             table = np.array(rows, dtype=np.int64)

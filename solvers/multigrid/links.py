@@ -338,16 +338,24 @@ def link_fields(workspace, level):
 
 
 @kernel()
-def build_hierarchy(faces_0, faces_1, faces_2, reaction, singular, layout, workspace):
-    """Fill every level from the finest faces (float64); returns the scale of level 0."""
-    layout, workspace = borrowed(layout), borrowed(workspace)
-    # A preconditioner may be scaled: keep single precision in range. By the mean, because a sum
-    # runs in vector lanes and a maximum does not; that is for sums that overflow.
+def typical_size(faces_0, faces_1, faces_2, reaction):
+    """What a preconditioner may be scaled by, to keep single precision in range.
+
+    The mean, because a sum runs in vector lanes and a maximum does not; that is for sums that
+    overflow.
+    """
     size = faces_0.size + faces_1.size + faces_2.size
     typical = (_sum(faces_0) + _sum(faces_1) + _sum(faces_2) + _sum(reaction)) / size
     if not typical < np.inf:
         typical = max(np.max(faces_0), np.max(faces_2))
-    scale = 1.0 / typical if typical > 0.0 else 1.0
+    return typical if typical > 0.0 else 1.0
+
+
+@kernel()
+def build_hierarchy(faces_0, faces_1, faces_2, reaction, singular, layout, workspace):
+    """Fill every level from the finest faces (float64); returns the scale of level 0."""
+    layout, workspace = borrowed(layout), borrowed(workspace)
+    scale = 1.0 / typical_size(faces_0, faces_1, faces_2, reaction)
     first = layout[0]
     pad_links(faces_0, scale, first, field(workspace, first, F0))
     if first[S1] > 0:

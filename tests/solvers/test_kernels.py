@@ -45,7 +45,7 @@ def test_the_solver_knows_all_its_files():
     names = {path.rsplit("/", 1)[-1] for path in conjugate_gradients.sources}
     assert names == {
         *("conjugate.py", "cycle.py", "layout.py", "links.py", "smoothing.py", "transfers.py"),
-        *("halves.py", "red_black.py", "diffusion_kernels.py", "kernels.py"),
+        *("diffusion_kernels.py", "kernels.py"),
     }
 
 
