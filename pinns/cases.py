@@ -176,12 +176,17 @@ def kdv_solution(grid: Grid, tolerance: float = 1e-10) -> np.ndarray:
 # --- convection -------------------------------------------------------------------------------
 
 
-def convection(speed: float) -> Statement:
-    """u_t + c u_x = 0 on [0, 2 pi], u0 = sin x, periodic (Krishnapriyan et al. 2021)."""
+def convection(speed: float, hard: bool = True) -> Statement:
+    """u_t + c u_x = 0 on [0, 2 pi], u0 = sin x, periodic (Krishnapriyan et al. 2021).
+
+    hard: of the initial condition. Where it is a term of the loss, the residual is measured in
+    units of c, so that both count alike.
+    """
+    unit = 1.0 if hard else speed
     return Statement(
         ("t", "x"), Box((0.0,), (2.0 * math.pi,)),
-        lambda u, d, x, p: d(u, "t") + speed * d(u, "x"),
-        (Periodic("x", hard=True), Initial(lambda x: torch.sin(x["x"]), hard=True)),
+        lambda u, d, x, p: d(u, "t") / unit + speed / unit * d(u, "x"),
+        (Periodic("x", hard=True), Initial(lambda x: torch.sin(x["x"]), hard=hard)),
         times=UNIT_TIME,
     )  # fmt: skip
 
