@@ -172,6 +172,6 @@ def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Zeros that begin where a line of the cache does, so that whole vectors lie in one."""
     size, line = np.dtype(dtype).itemsize, 64
     count = math.prod(shape)
-    memory = np.zeros(count + line // size, dtype)
+    memory: np.ndarray = np.zeros(count + line // size, dtype)
     first = -memory.ctypes.data % line // size
     return memory[first : first + count].reshape(shape)
