@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .objective import Objective, Part
+    from .objective import Objective
+    from .terms import Part
 
 BLOCK = 2048  # points; an even number, as some conditions have rows in pairs
 ATTRIBUTES = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device")}
