@@ -310,7 +310,7 @@ CASES: dict[str, Case] = {
         recipe(points=4000, second_steps=400), 1e-6, helmholtz_chebyshev, "Chebyshev",
     ),
     "convection": Case(
-        # Softly: a window that adds to the last one's end would add to its errors' short waves, too.
+        # Softly: a window that adds to the last one's end would keep that one's short waves.
         lambda: convection(50.0, hard=False), TURN, lambda on: convection_solution(on, 50.0),
         recipe(
             width=14, depth=2, activation="sin", points=600, initial_points=100, second_steps=150
