@@ -1,9 +1,9 @@
 """Sequences of linear systems: our methods against everything that a user would pick instead.
 
 Per case at least 20 systems (fewer where a method takes seconds: the table says how many), all
-methods on one thread, in turns of five systems one after the other, medians. A peer gets the
-assembled matrix for nothing and keeps its
-symbolic analysis or its space; ours are timed from the coefficients. `error` is the true relative
+methods in turns of five systems one after the other; medians of the seconds of the one thread that
+they run on. A peer gets the assembled matrix for nothing and keeps its symbolic analysis or its
+space; ours are timed from the coefficients. `error` is the true relative
 residual |b - A x| / |b|, computed here from every x. PETSc and hypre run in the system's own
 interpreter (Debian's python3-petsc4py) on the same systems.
 
@@ -93,9 +93,9 @@ class Contestant:
 
 def timed(method: Callable[[System], np.ndarray]) -> Solve:
     def solve(system: System) -> tuple[np.ndarray, float]:
-        start = time.perf_counter()
+        start = time.process_time()
         x = method(system)
-        return x, time.perf_counter() - start
+        return x, time.process_time() - start
 
     return solve
 
