@@ -32,7 +32,7 @@ from .colours import (
     start,
 )  # fmt: skip
 from .cycle import solve_coarsest
-from .lanes import LANES, evens, inlined, load, lower_pairs, odds, store, upper_pairs
+from .lanes import LANES, apart, evens, inlined, load, lower_pairs, odds, store, upper_pairs
 from .layout import INVERSE as DENSE
 from .layout import B as NATURAL_B
 from .layout import U as NATURAL_U
@@ -42,7 +42,7 @@ from .transfers import aggregate
 SWEEPS_UP = 2
 
 
-@kernel()
+@kernel(inner=True)
 def around(level, colour):
     """Of row 0 of a colour: places of the links above, below, left and right, of the values of the
     other colour, and the distance of rows. To the first two links and to values of the same
@@ -58,13 +58,13 @@ def around(level, colour):
     )
 
 
-@kernel()
+@kernel(inner=True)
 def left_of(i, colour, stride):
     """Of the first cell of a colour in row i, the left neighbour's place in the other one."""
     return i * stride - 1 + (i + colour) % 2
 
 
-@kernel()
+@kernel(inner=True)
 def neighbour_sum(w, places, at, left):
     """Sum over the neighbours of link times value, for LANES cells."""
     inlined()
@@ -75,9 +75,10 @@ def neighbour_sum(w, places, at, left):
     return value + load(w, right + left) * load(w, u + left + 1)
 
 
-@kernel()
+@kernel(inner=True)
 def relax(w, level, colour, first, last):
     """u = D^-1 (b - (A - D) u) on a colour of rows [first, last)."""
+    apart()
     places, width, stride = around(level, colour), level[WIDTH], level[STRIDE]
     u, b, inverse = start(level, U, colour), start(level, B, colour), start(level, INVERSE, colour)
     for i in range(first, last):
@@ -87,9 +88,10 @@ def relax(w, level, colour, first, last):
             store(load(w, inverse + row + k) * value, w, u + row + k)
 
 
-@kernel()
+@kernel(inner=True)
 def relax_without_source(w, level, colour, first, last):
     """`relax` where b is zero."""
+    apart()
     places, width, stride = around(level, colour), level[WIDTH], level[STRIDE]
     u, inverse = start(level, U, colour), start(level, INVERSE, colour)
     for i in range(first, last):
@@ -99,9 +101,10 @@ def relax_without_source(w, level, colour, first, last):
             store(load(w, inverse + row + k) * value, w, u + row + k)
 
 
-@kernel()
+@kernel(inner=True)
 def relax_from_zero(w, level, colour, first, last):
     """u = D^-1 b."""
+    apart()
     width, stride = level[WIDTH], level[STRIDE]
     u, b, inverse = start(level, U, colour), start(level, B, colour), start(level, INVERSE, colour)
     for row in range(first * stride, last * stride, stride):
@@ -109,7 +112,7 @@ def relax_from_zero(w, level, colour, first, last):
             store(load(w, inverse + k) * load(w, b + k), w, u + k)
 
 
-@kernel()
+@kernel(inner=True)
 def restrict_rows(w, level, coarse, first, last):
     """B of rows [first, last) of the next level = sums over aggregates of the residual of red
     cells, (D - A) u.
@@ -117,6 +120,7 @@ def restrict_rows(w, level, coarse, first, last):
     That is the residual after `relax_from_zero` of the red cells and `relax` of the black ones,
     where it is zero.
     """
+    apart()
     n0, n2, m0, m2, stride = level[N0], level[N2], level[M0], level[M2], level[STRIDE]
     places, width = around(level, RED), level[WIDTH]
     red, black, step = start(coarse, B, RED), start(coarse, B, BLACK), coarse[STRIDE]
@@ -146,7 +150,7 @@ def restrict_rows(w, level, coarse, first, last):
                 w[to] += third_cell(w, places, at + m2, left + m2)
 
 
-@kernel()
+@kernel(inner=True)
 def third_cell(w, places, at, left):
     """`neighbour_sum` of the last cell, of an aggregate of three."""
     above, below, along, right, u, stride = places
@@ -154,7 +158,7 @@ def third_cell(w, places, at, left):
     return value + w[along + at] * w[u + left] + w[right + left] * w[u + left + 1]
 
 
-@kernel()
+@kernel(inner=True)
 def cells_of(k, n, m):
     """Cells [first, last) of aggregate k."""
     if n == m:
@@ -162,20 +166,21 @@ def cells_of(k, n, m):
     return 2 * k, n if k == m - 1 else 2 * k + 2
 
 
-@kernel()
+@kernel(inner=True)
 def line_start(level, row):
     """Place of a row of the next level in LINES; both its ends have a ghost beside them."""
     return level[LINES] + LANES + (row + 1) * line_length(level[M2])
 
 
-@kernel()
+@kernel(inner=True)
 def line_length(m):
     return 2 * (((m + 1) // 2 + LANES) // LANES * LANES)
 
 
-@kernel()
+@kernel(inner=True)
 def unfold(w, level, coarse):
     """LINES = the solution of the next level in natural order."""
+    apart()
     red, black, step = start(coarse, U, RED), start(coarse, U, BLACK), coarse[STRIDE]
     width, count, line, length = coarse[WIDTH], level[M0], line_start(level, 0), 2 * step
     for row in range(count):
@@ -187,13 +192,13 @@ def unfold(w, level, coarse):
             store(upper_pairs(one, other), w, to + 2 * k + LANES)
 
 
-@kernel()
+@kernel(inner=True)
 def weights_start(level, i):
     """Place of row i of W0, as long as the rows of LINES that it draws to each other."""
     return level[W0] + level[FIRST] + i * level[STRIDE] * (2 if level[N2] == level[M2] else 1)
 
 
-@kernel()
+@kernel(inner=True)
 def leaning(w, own, other, weight, k):
     """A line drawn to another one by its weights."""
     inlined()
@@ -201,10 +206,11 @@ def leaning(w, own, other, weight, k):
     return value + load(w, weight + k) * (load(w, other + k) - value)
 
 
-@kernel()
+@kernel(inner=True)
 def prolong(w, level, first, last):
     """The black cells of rows [first, last) += the correction in LINES, drawn to neighbours by
     resistance."""
+    apart()
     n0, m0, width, stride = level[N0], level[M0], level[WIDTH], level[STRIDE]
     whole, u_start = level[N2] == level[M2], start(level, U, BLACK)
     lines, length = line_start(level, 0), line_length(level[M2])
@@ -229,7 +235,7 @@ def prolong(w, level, first, last):
             store(load(w, u + k) + value, w, u + k)
 
 
-@kernel()
+@kernel(inner=True)
 def ready(level, rows):
     """How many rows of aggregates have all neighbours among `rows` rows of cells."""
     n0, m0 = level[N0], level[M0]
@@ -238,10 +244,11 @@ def ready(level, rows):
     return max(rows - 1, 0) if n0 == m0 else min(max(rows - 1, 0) // 2, m0 - 1)
 
 
-@kernel()
+@kernel(inner=True)
 def descend(w, level, coarse):
     """A sweep from zero, and the residual restricted to the next level's B."""
-    n0, slab, done = level[N0], level[SLAB], 0
+    apart()
+    n0, slab, done = level[N0], level[SLAB], ready(level, 0)
     for first in range(0, n0, slab):
         last = min(first + slab, n0)
         black = n0 if last == n0 else last - 1
@@ -252,9 +259,10 @@ def descend(w, level, coarse):
         done = more
 
 
-@kernel()
+@kernel(inner=True)
 def ascend(w, level, coarse):
     """The black cells += P correction, and sweeps."""
+    apart()
     n0, slab = level[N0], level[SLAB]
     unfold(w, level, coarse)
     for first in range(0, n0, slab):
@@ -265,15 +273,16 @@ def ascend(w, level, coarse):
             relax(w, level, RED if step % 2 else BLACK, lo, hi)
 
 
-@kernel()
+@kernel(inner=True)
 def behind(first, last, step, n):
     """Rows [first, last), so many rows behind; up to the last one, n, where that is there."""
     return max(first - step, 0), n if last == n else max(last - step, 0)
 
 
-@kernel()
+@kernel(inner=True)
 def solve_last(w, level, natural):
     """The coarsest level, by its dense inverse."""
+    apart()
     source, solution = field(w, natural, NATURAL_B), field(w, natural, NATURAL_U)
     to_natural(w, level, B, natural, source)
     solve_coarsest(natural, field(w, natural, DENSE), source, solution)
@@ -284,7 +293,7 @@ def solve_last(w, level, natural):
             w[at] = solution[(i + 1) * (n2 + 2) + j + 1]
 
 
-@kernel()
+@kernel(inner=True)
 def to_natural(w, level, name, natural, out):
     """A field to rows with a ghost on either side, links of the upper boundary with it."""
     n0, n2 = level[N0], level[N2]
@@ -294,9 +303,10 @@ def to_natural(w, level, name, natural, out):
             out[(i + 1) * (n2 + 2) + j + 1] = value
 
 
-@kernel()
+@kernel(inner=True)
 def coarse_levels(w, levels, natural):
     """The cycle from level 1 on, from zero: its B in, its U out; of a single level, that one."""
+    apart()
     count = levels.shape[0]
     for number in range(1, count - 1):
         descend(w, levels[number], levels[number + 1])

@@ -25,7 +25,7 @@ from .colours import (
     WIDTH,
     row_start,
 )  # fmt: skip
-from .lanes import LANES, evens, load, lower_pairs, odds, spread, store, upper_pairs
+from .lanes import LANES, apart, evens, load, lower_pairs, odds, spread, store, upper_pairs
 from .layout import F0 as NATURAL_F0
 from .layout import F2 as NATURAL_F2
 from .layout import INVERSE as DENSE
@@ -36,7 +36,7 @@ ONE, HALF, NONE = np.float32(1.0), np.float32(0.5), np.float32(0.0)
 TWO_PLACES, ONE_PLACE = np.uint64(2), np.uint64(1)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def deal(source, start, count, scale, w, even, odd):
     """w from even and from odd on = scale times numbers 0, 2, ... and 1, 3, ... of the source.
 
@@ -52,7 +52,7 @@ def deal(source, start, count, scale, w, even, odd):
         w[one + pairs] = scale * source[at + TWO_PLACES * pairs]
 
 
-@kernel()
+@kernel(inner=True)
 def deal_rows(source, rows, length, scale, level, name, w):
     """A field of the finest level from rows of so many numbers."""
     for i in range(rows):
@@ -60,15 +60,16 @@ def deal_rows(source, rows, length, scale, level, name, w):
         deal(source, i * length, length, scale, w, even, odd)
 
 
-@kernel()
+@kernel(inner=True)
 def clear(w, start, stop):
     for k in range(start, stop):
         w[k] = NONE
 
 
-@kernel()
+@kernel(inner=True)
 def invert_diagonal(w, level):
     """1 / sum of the links of every cell; zero elsewhere."""
+    apart()
     for i in range(level[N0]):
         for colour in range(2):
             near, along = row_start(level, F0, i, colour), row_start(level, F2, i, colour)
@@ -86,12 +87,13 @@ def invert_diagonal(w, level):
             clear(w, to + cells, to + level[WIDTH])
 
 
-@kernel()
+@kernel(inner=True)
 def series_along_row(w, level, i, line):
     """line[LANES + k] = the link below aggregate k of row i, and the weights of its black cells.
 
     Even links 2 k of a row stand beside its even cells, odd ones 2 k + 1 beside odd cells.
     """
+    apart()
     n, m, parity = level[N2], level[M2], (i + 1) % 2
     even, odd = row_start(level, F2, i, i % 2), row_start(level, F2, i, 1 - i % 2)
     to = row_start(level, W2, i, RED)
@@ -120,7 +122,7 @@ def series_along_row(w, level, i, line):
         w[to + m - 1] = NONE
 
 
-@kernel()
+@kernel(inner=True)
 def deal_line(line, count, coarse, name, row, w):
     """A row of a coarse field from its natural order: `count` numbers, and zeros after them."""
     even, odd = row_start(coarse, name, row, row % 2), row_start(coarse, name, row, 1 - row % 2)
@@ -130,9 +132,10 @@ def deal_line(line, count, coarse, name, row, w):
         store(odds(low, high), w, odd + k)
 
 
-@kernel()
+@kernel(inner=True)
 def add_natural(w, level, name, i, line):
     """line += row i in natural order, the ghost behind its last cell with it."""
+    apart()
     even, odd = row_start(level, name, i, i % 2), row_start(level, name, i, 1 - i % 2)
     for k in range(0, level[N2] // 2 + 1, LANES):
         one, other = load(w, even + k), load(w, odd + k)
@@ -141,9 +144,10 @@ def add_natural(w, level, name, i, line):
         store(load(line, at + LANES) + upper_pairs(one, other), line, at + LANES)
 
 
-@kernel()
+@kernel(inner=True)
 def add_sums(w, level, name, i, line, start):
     """line[start + k] += sum of row i over aggregate k."""
+    apart()
     n, m = level[N2], level[M2]
     even, odd = row_start(level, name, i, i % 2), row_start(level, name, i, 1 - i % 2)
     for k in range(0, m, LANES):
@@ -154,9 +158,10 @@ def add_sums(w, level, name, i, line, start):
     clear(line, start + m, start + (m + LANES) // LANES * LANES)
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_along(w, level, coarse, scratch):
     """Links of rows: in series along them, added over the rows of an aggregate."""
+    apart()
     m = level[M2]
     size = line_length(m) + 4 * LANES
     line, sums = scratch[:size], scratch[size : 2 * size]
@@ -173,9 +178,10 @@ def coarsen_along(w, level, coarse, scratch):
         deal_line(sums, m + 1, coarse, F2, row, w)
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_across(w, level, coarse, scratch):
     """Links between rows: summed over the aggregates of a row, in series across the rows."""
+    apart()
     n, m, m2 = level[N0], level[M0], level[M2]
     length = line_length(m2) + 4 * LANES
     line, sums = scratch[:length], scratch[length : (n + 2) * length]
@@ -195,11 +201,12 @@ def coarsen_across(w, level, coarse, scratch):
         deal_line(line, m2, coarse, F0, k, w)
 
 
-@kernel()
+@kernel(inner=True)
 def series_across(
     w, level, sums, length, before, middle, after, half_before, half_after, line
 ):  # fmt: skip
     """line = the links between two rows of aggregates, and the weights of the cells beside."""
+    apart()
     m2, one = level[M2], spread(ONE)
     below, above = weights_start(level, middle - 1), weights_start(level, middle)
     first, second, third = before * length, middle * length, after * length
@@ -220,9 +227,10 @@ def series_across(
         clear(w, above + m2, above + end)
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_reaction(w, level, coarse, scratch):
     """Sums over aggregates, as the links are."""
+    apart()
     line = scratch[: line_length(level[M2]) + 4 * LANES]
     for row in range(level[M0]):
         line[:] = NONE

@@ -78,13 +78,29 @@ def whole(count: int) -> int:
     return int(-(-count // LANES) * LANES)
 
 
-@kernel()
+@kernel(inner=True)
 def start(level, name, colour):
     """Place of a field's first cell of a colour in row 0; k cells on in row i: + i STRIDE + k."""
     return level[name] + colour * level[HALF] + level[FIRST]
 
 
-@kernel()
+@kernel(inner=True)
 def row_start(level, name, i, colour):
     """The same in row i, or in the row of ghosts -1 or n0."""
     return start(level, name, colour) + i * level[STRIDE]
+
+
+@kernel()
+def spread_cells(u, scale, level, name, w):
+    """A field of both colours = scale times natural u."""
+    for i in range(level[N0]):
+        for j in range(level[N2]):
+            w[row_start(level, name, i, (i + j) % 2) + j // 2] = scale * u[i, 0, j]
+
+
+@kernel()
+def gather_cells(w, scale, level, name, u):
+    """Natural u = scale times a field of both colours."""
+    for i in range(level[N0]):
+        for j in range(level[N2]):
+            u[i, 0, j] = scale * w[row_start(level, name, i, (i + j) % 2) + j // 2]

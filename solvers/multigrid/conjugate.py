@@ -17,7 +17,7 @@ from ..diffusion_kernels import apply_links
 from ..kernels import REASSOCIATE, borrowed, kernel
 from .cycle import cycle
 from .layout import N0, P0, S0, SIGMA, SLAB, B, U
-from .links import field, link_fields
+from .links import field, largest_of, link_fields
 from .smoothing import apply, clear_ghosts, wrap_ends, wrap_slices
 from .transfers import as_rows
 
@@ -29,7 +29,7 @@ SMALLEST, LARGEST = 1e-200, 1e200  # sums of squares that neither overflowed nor
 REFRESH = 1e-4  # fall of the running residual that single precision is trusted with
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _dot(x, y):
     """x.y, in single precision over stretches only."""
     total = 0.0
@@ -42,14 +42,14 @@ def _dot(x, y):
     return total
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _add_scaled(z, beta, p):
     """p = z + beta p."""
     for k in range(p.size):
         p[k] = z[k] + beta * p[k]
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _step(alpha, alpha_x, p, q, x, r):
     """x += alpha_x p in double precision, r -= alpha q; returns r.r."""
     total = 0.0
@@ -66,7 +66,7 @@ def _step(alpha, alpha_x, p, q, x, r):
     return total
 
 
-@kernel()
+@kernel(inner=True)
 def _search(z, beta, p, r, f0, f1, f2, sigma, level, q):
     """p = z + beta p and q = A p, slab by slab; returns p.q and p.r."""
     n0 = level[N0]
@@ -85,7 +85,7 @@ def _search(z, beta, p, r, f0, f1, f2, sigma, level, q):
     return energy + more[0], slope + more[1]
 
 
-@kernel()
+@kernel(inner=True)
 def _direct(z, beta, p, level, first, last):
     """p = z + beta p on slices [first, last)."""
     s0 = level[S0]
@@ -94,7 +94,7 @@ def _direct(z, beta, p, level, first, last):
     wrap_slices(p, level, first, last)
 
 
-@kernel()
+@kernel(inner=True)
 def _product(p, r, f0, f1, f2, sigma, level, first, last, q):
     """q = A p on slices [first, last); returns their shares of p.q and p.r."""
     if last <= first:
@@ -106,7 +106,7 @@ def _product(p, r, f0, f1, f2, sigma, level, first, last, q):
     return _dot(p[lo:hi], q[lo:hi]), _dot(p[lo:hi], r[lo:hi])
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _subtract(b, scale, r):
     """r = scale b - r; returns its sum and its sum of squares. All flat."""
     signed, total = 0.0, 0.0
@@ -129,13 +129,13 @@ def pad(x, shift, scale, level, padded):
                 rows[row, k + 1] = scale * (x[i, j, k] - shift)
 
 
-@kernel()
+@kernel(inner=True)
 def _shift(x, mean):
     for k in range(x.size):
         x[k] -= mean
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _unpad_rows(padded, level, x):
     """x = the cells of padded in natural order; returns their sum."""
     rows, lines = as_rows(padded, level)
@@ -157,7 +157,7 @@ def unpad(padded, level, singular, x):
         _shift(x.reshape(x.size), total / x.size)
 
 
-@kernel()
+@kernel(inner=True)
 def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, level, single):
     """r = b_scale b - A x, and `single` the same, padded and of norm one, its mean taken out
     where constants are the null space. Returns the norms of both, the second as it was.
@@ -175,7 +175,7 @@ def _true_residual(faces, reaction, wraps, singular, b, b_scale, x, zero, r, lev
     return np.sqrt(total), rest
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _sums(flat, scale):
     """Of (scale b)^2 and of scale b."""
     total, signed = 0.0, 0.0
@@ -193,7 +193,7 @@ def norm_and_sum(b):
     total, signed = _sums(flat, 1.0)
     largest = 1.0
     if not SMALLEST < total < LARGEST:
-        largest = np.max(np.abs(flat))  # nan if any entry is
+        largest = largest_of(flat)
         if largest == 0.0:
             return 0.0, 0.0
         total, signed = _sums(flat, 1.0 / largest)

@@ -42,7 +42,7 @@ OMEGA_1 = np.float32(1.0 / (_middle - _radius))
 OMEGA_2 = np.float32(1.0 / (_middle + _radius))
 
 
-@kernel()
+@kernel(inner=True)
 def start_slices(b, inverse, out, level, first, last):
     """out = omega_1 D^-1 b on slices [first, last)."""
     s0 = level[S0]
@@ -50,7 +50,7 @@ def start_slices(b, inverse, out, level, first, last):
     wrap_slices(out, level, first, last)
 
 
-@kernel()
+@kernel(inner=True)
 def descend(workspace, level, coarse, buffer):
     """Two steps from zero, and the residual restricted to the next level's B."""
     u, v, b = field(workspace, level, U), field(workspace, level, V), field(workspace, level, B)
@@ -92,7 +92,7 @@ def descend(workspace, level, coarse, buffer):
     residual_slices(workspace, level, coarse, 0, behind, buffer)
 
 
-@kernel()
+@kernel(inner=True)
 def residual_slices(workspace, level, coarse, first, last, buffer):
     """Restrict b - A u of slices [first, last)."""
     if last <= first:
@@ -110,7 +110,7 @@ def residual_slices(workspace, level, coarse, first, last, buffer):
     restrict_slices(t, level, coarse, first, last, field(workspace, coarse, B))
 
 
-@kernel()
+@kernel(inner=True)
 def ascend(workspace, level, coarse, buffer):
     """u += P of the next level's U, and two steps."""
     u, v, b = field(workspace, level, U), field(workspace, level, V), field(workspace, level, B)
@@ -142,7 +142,7 @@ def ascend(workspace, level, coarse, buffer):
     wrap_ends(u, level)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def solve_coarsest(level, inverse, b, u):
     n0, n1, n2 = level[N0], level[N1], level[N2]
     n = n0 * n1 * n2
@@ -151,7 +151,8 @@ def solve_coarsest(level, inverse, b, u):
         for j in range(n1):
             at = level[FIRST] + i * level[S0] + j * level[S1]
             cell = (i * n1 + j) * n2
-            packed[cell : cell + n2] = b[at : at + n2]
+            for k in range(n2):
+                packed[cell + k] = b[at + k]
     for i in range(n0):
         for j in range(n1):
             at = level[FIRST] + i * level[S0] + j * level[S1]

@@ -236,3 +236,15 @@ def inlined(_: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+@instructions()
+def apart(_: Any) -> Any:
+    """The function that calls this stays one of its own: copies of it in those that call it would
+    be compiled anew in each, and in all above them."""
+
+    def generate(context: Any, builder: Any, *_: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate

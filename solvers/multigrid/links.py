@@ -38,7 +38,7 @@ from .transfers import aggregate, as_rows, restrict_slices
 ONE, HALF, NONE = np.float32(1.0), np.float32(0.5), np.float32(0.0)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def invert_diagonal(level, f0, f1, f2, sigma, inverse):
     """1 / sum of the links of every cell; the ghosts stay zero."""
     rows, lines = as_rows(inverse, level)
@@ -61,7 +61,7 @@ def invert_diagonal(level, f0, f1, f2, sigma, inverse):
                 rows[row, k] = ONE / rows[row, k]
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _add_links(rows, beside, level, lines):
     """Those of axis 1."""
     for i in range(level[N0]):
@@ -71,7 +71,7 @@ def _add_links(rows, beside, level, lines):
                 rows[row, k] += beside[row, k] + beside[row + 1, k]
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def series_along_rows(f2, level, coarse, lines, step, weight, out):
     """Links of axis 2: in series along rows of cells, added over the rows of an aggregate.
 
@@ -108,7 +108,7 @@ def series_along_rows(f2, level, coarse, lines, step, weight, out):
             weight[cell, 2 * m - 1] = last * value
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def add_links_along(f2, level, coarse, lines, step, out):
     """Links of axis 2 where it is not coarsened."""
     n0, n1, n, m0, m1 = level[:5]
@@ -122,7 +122,7 @@ def add_links_along(f2, level, coarse, lines, step, out):
                 out[to, k] += f2[row, k]
 
 
-@kernel()
+@kernel(inner=True)
 def neighbours(k, n, m, periodic):
     """Of the link below aggregate k: the cell links before and after it, and their shares.
 
@@ -136,7 +136,7 @@ def neighbours(k, n, m, periodic):
     return (1, 1, NONE, HALF) if k == 0 else (n - 1, n - 1, half_last, NONE)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def series_across(sums, n, m, periodic, share, start, stride, out, to, step):
     """Links between lines of aggregates: in series across the lines of cells, added to out.
 
@@ -165,7 +165,7 @@ def series_across(sums, n, m, periodic, share, start, stride, out, to, step):
                     share[above + j, c + 1] = upper * value
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def sum_along(f, first, count, n1, n2, m1, m2, sums):
     """sums[j's aggregate] += sums over aggregates of padded rows first, first + 1, ..."""
     for j in range(count):
@@ -180,7 +180,7 @@ def sum_along(f, first, count, n1, n2, m1, m2, sums):
             sums[k1, m2 - 1] += f[first + j, n2]
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_axis_2(level, coarse, f2, w2, out):
     n0, n1, n2 = level[:3]
     rows, lines = as_rows(f2, level)
@@ -193,7 +193,7 @@ def coarsen_axis_2(level, coarse, f2, w2, out):
         series_along_rows(rows, level, coarse, lines, step, weight, target)
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_axis_1(level, coarse, f1, w1, out, scratch):
     """Summed along rows, in series across the rows of a slice, added over slices."""
     n0, n1, n2, m0, m1, m2 = level[:6]
@@ -214,7 +214,7 @@ def coarsen_axis_1(level, coarse, f1, w1, out, scratch):
             share[cell, m2 + 1] = share[cell, 1]
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_axis_0(level, coarse, f0, w0, out, scratch):
     """Summed over the aggregates of a slice, in series across slices."""
     n0, n1, n2, m0, m1, m2 = level[:6]
@@ -232,14 +232,14 @@ def coarsen_axis_0(level, coarse, f0, w0, out, scratch):
         wrap_slices(w0, coarse, -1, n0 - 1)
 
 
-@kernel()
+@kernel(inner=True)
 def coarsen_reaction(level, coarse, sigma, out):
     """Sums over aggregates, as the links are."""
     out[:] = 0
     restrict_slices(sigma[level[S0] :], level, coarse, 0, level[N0], out)
 
 
-@kernel()
+@kernel(inner=True)
 def invert_dense(level, f0, f1, f2, sigma, singular, inverse):
     """inverse (n n,) of the coarsest operator by Gauss-Jordan; positive definite, so no pivots.
 
@@ -267,7 +267,8 @@ def invert_dense(level, f0, f1, f2, sigma, singular, inverse):
         if n == 1:
             shift = 1.0
         for k in range(n):
-            A[k, :n] += shift
+            for c in range(n):
+                A[k, c] += shift
     for k in range(n):
         _eliminate(A, k)
     if singular:
@@ -278,7 +279,7 @@ def invert_dense(level, f0, f1, f2, sigma, singular, inverse):
             inverse[row * n + column] = A[row, n + column] - shift
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _eliminate(A, k):
     """Step k of Gauss-Jordan on (matrix, identity)."""
     n = A.shape[0]
@@ -293,7 +294,7 @@ def _eliminate(A, k):
                 row[c] -= factor * pivot[c]
 
 
-@kernel()
+@kernel(inner=True)
 def _link(A, cell, i, n, stride, periodic, lower, upper):
     """Links of a cell, number i of n along an axis, to its two neighbours there."""
     A[cell, cell] += lower + upper
@@ -303,7 +304,7 @@ def _link(A, cell, i, n, stride, periodic, lower, upper):
         A[cell, cell + ((i + 1) % n - i) * stride] -= upper
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def _sum(table):
     flat = table.reshape(table.size)
     total = 0.0
@@ -312,7 +313,7 @@ def _sum(table):
     return total
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def pad_links(faces, scale, level, out):
     """Links of the finest level in single precision, times scale."""
     rows, lines = as_rows(out, level)
@@ -323,12 +324,12 @@ def pad_links(faces, scale, level, out):
                 rows[row, k + 1] = scale * faces[i, j, k]
 
 
-@kernel()
+@kernel(inner=True)
 def field(workspace, level, name):
     return workspace[level[name] : level[name + 1]]
 
 
-@kernel()
+@kernel(inner=True)
 def link_fields(workspace, level):
     return (
         field(workspace, level, F0),
@@ -337,7 +338,19 @@ def link_fields(workspace, level):
     )
 
 
-@kernel()
+@kernel(inner=True)
+def largest_of(table):
+    """Largest absolute value; nan if any is. np.max takes long to compile."""
+    found = 0.0
+    for value in table.reshape(table.size):
+        if not abs(value) <= found:
+            found = abs(value)
+            if np.isnan(found):
+                break
+    return found
+
+
+@kernel(inner=True)
 def typical_size(faces_0, faces_1, faces_2, reaction):
     """What a preconditioner may be scaled by, to keep single precision in range.
 
@@ -347,7 +360,7 @@ def typical_size(faces_0, faces_1, faces_2, reaction):
     size = faces_0.size + faces_1.size + faces_2.size
     typical = (_sum(faces_0) + _sum(faces_1) + _sum(faces_2) + _sum(reaction)) / size
     if not typical < np.inf:
-        typical = max(np.max(faces_0), np.max(faces_2))
+        typical = max(largest_of(faces_0), largest_of(faces_2))
     return typical if typical > 0.0 else 1.0
 
 

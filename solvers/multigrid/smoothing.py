@@ -14,7 +14,7 @@ from .layout import FIRST, N0, N1, N2, P0, P1, P2, S0, S1
 ONE = np.float32(1.0)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def jacobi_from_zero(b, inverse, omega, out, lo, hi):
     """out = omega D^-1 b."""
     source, scale, new = b[lo:hi], inverse[lo:hi], out[lo:hi]
@@ -22,7 +22,7 @@ def jacobi_from_zero(b, inverse, omega, out, lo, hi):
         new[k] = omega * scale[k] * source[k]
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def jacobi_2d(u, b, f0, f2, inverse, omega, out, s0, lo, hi):
     """out = u + omega D^-1 (b - A u), two dimensions."""
     above, below = u[lo - s0 : hi - s0], u[lo + s0 : hi + s0]
@@ -40,7 +40,7 @@ def jacobi_2d(u, b, f0, f2, inverse, omega, out, s0, lo, hi):
         )
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def jacobi_3d(u, b, f0, f1, f2, inverse, omega, out, s0, s1, lo, hi):
     """out = u + omega D^-1 (b - A u), three dimensions."""
     front, back = u[lo - s0 : hi - s0], u[lo + s0 : hi + s0]
@@ -62,7 +62,7 @@ def jacobi_3d(u, b, f0, f1, f2, inverse, omega, out, s0, s1, lo, hi):
         )
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def apply_2d(u, f0, f2, out, s0, lo, hi):
     """out[0 : hi - lo] = A u by differences, so that nothing cancels; wrong on ghosts."""
     above, below = u[lo - s0 : hi - s0], u[lo + s0 : hi + s0]
@@ -78,7 +78,7 @@ def apply_2d(u, f0, f2, out, s0, lo, hi):
         )
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def apply_3d(u, f0, f1, f2, out, s0, s1, lo, hi):
     """The same in three dimensions."""
     front, back = u[lo - s0 : hi - s0], u[lo + s0 : hi + s0]
@@ -98,14 +98,14 @@ def apply_3d(u, f0, f1, f2, out, s0, s1, lo, hi):
         )
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def subtract_from(b, t):
     """t = b - t."""
     for k in range(t.size):
         t[k] = b[k] - t[k]
 
 
-@kernel()
+@kernel(inner=True)
 def jacobi(u, b, f0, f1, f2, inverse, omega, out, level, first, last):
     """out = u + omega D^-1 (b - A u) on slices [first, last), ghosts of these slices filled."""
     if last <= first:
@@ -119,7 +119,7 @@ def jacobi(u, b, f0, f1, f2, inverse, omega, out, level, first, last):
     wrap_slices(out, level, first, last)
 
 
-@kernel()
+@kernel(inner=True)
 def apply(u, f0, f1, f2, sigma, out, level, first, last):
     """out, from its start, = A u on slices [first, last); wrong on ghosts."""
     s0, s1 = level[S0], level[S1]
@@ -132,14 +132,22 @@ def apply(u, f0, f1, f2, sigma, out, level, first, last):
         add_product(sigma[lo:hi], u[lo:hi], out)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def add_product(a, b, out):
     """out += a b, entry by entry."""
     for k in range(a.size):
         out[k] += a[k] * b[k]
 
 
-@kernel()
+@kernel(inner=True)
+def copy(u, source, to, count):
+    """u[to :] = u[source :], so many numbers; an assignment of slices takes long to compile, for
+    the message of its error."""
+    for k in range(np.uint64(count)):
+        u[np.uint64(to) + k] = u[np.uint64(source) + k]
+
+
+@kernel(inner=True)
 def wrap_slices(u, level, first, last):
     """Ghosts of slices [first, last) along the periodic ones of axes 1 and 2."""
     n1, n2, s0, s1 = level[N1], level[N2], level[S0], level[S1]
@@ -152,20 +160,20 @@ def wrap_slices(u, level, first, last):
     if level[P1] and s1 > 0:
         for i in range(first, last):
             at = (i + 1) * s0
-            u[at : at + s1] = u[at + n1 * s1 : at + (n1 + 1) * s1]
-            u[at + (n1 + 1) * s1 : at + s0] = u[at + s1 : at + 2 * s1]
+            copy(u, at + n1 * s1, at, s1)
+            copy(u, at + s1, at + (n1 + 1) * s1, s1)
 
 
-@kernel()
+@kernel(inner=True)
 def wrap_ends(u, level):
     """Ghost slices below and above axis 0, if it is periodic."""
     if level[P0]:
         n0, s0 = level[N0], level[S0]
-        u[:s0] = u[n0 * s0 : (n0 + 1) * s0]
-        u[(n0 + 1) * s0 : (n0 + 2) * s0] = u[s0 : 2 * s0]
+        copy(u, n0 * s0, 0, s0)
+        copy(u, s0, (n0 + 1) * s0, s0)
 
 
-@kernel()
+@kernel(inner=True)
 def clear_ghosts(u, level, first, last):
     """Zeros on the ghosts of slices [first, last); u starts with slice `first`."""
     n1, n2, s0, s1 = level[N1], level[N2], level[S0], level[S1]

@@ -12,7 +12,7 @@ from ..kernels import REASSOCIATE, kernel
 from .layout import N2, S0, S1
 
 
-@kernel()
+@kernel(inner=True)
 def aggregate(i, n, m):
     """Aggregate of cell i, and the neighbour that it leans to (itself where to none)."""
     if n == m:
@@ -25,14 +25,14 @@ def aggregate(i, n, m):
     return k, k
 
 
-@kernel()
+@kernel(inner=True)
 def as_rows(u, level):
     """A padded field as (rows, n2 + 2), and the number of rows in a slice."""
     row = level[N2] + 2
     return u.reshape(u.size // row, row), level[S0] // row
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def add_row_sums(r, level, coarse, first, last, lines, step, out):
     """out += sums over aggregates, rows to rows; r starts with slice `first`.
 
@@ -55,7 +55,7 @@ def add_row_sums(r, level, coarse, first, last, lines, step, out):
                 out[to, m2] += r[row, n2]
 
 
-@kernel()
+@kernel(inner=True)
 def restrict_slices(r, level, coarse, first, last, target):
     """target += sums of slices [first, last) of r over aggregates; r starts with slice `first`."""
     rows, lines = as_rows(r, level)
@@ -63,7 +63,7 @@ def restrict_slices(r, level, coarse, first, last, target):
     add_row_sums(rows, level, coarse, first, last, lines, step, out)
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def lean(source, share, start, first, last, n, m, out):
     """out[i - first] = the line of cell i's aggregate, drawn to the neighbour by share[start + i].
 
@@ -81,7 +81,7 @@ def lean(source, share, start, first, last, n, m, out):
                 out[i - first, k] = value + share[start + i, k] * change
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def expand_pairs(lines, weight, start, count, m, u, to):
     """Rows of u += lines with ghosts expanded along themselves; weights (even m, odd m)."""
     for i in range(count):
@@ -92,7 +92,7 @@ def expand_pairs(lines, weight, start, count, m, u, to):
             u[to + i, 2 * k + 2] += value + odd * (lines[i, k + 2] - value)
 
 
-@kernel()
+@kernel(inner=True)
 def expand(lines, weight, start, count, n, m, u, to):
     """Rows to, to + 1, ... of u += lines expanded to n cells."""
     if n == m:
@@ -111,7 +111,7 @@ def expand(lines, weight, start, count, n, m, u, to):
             u[to + i, n] += value + change
 
 
-@kernel()
+@kernel(inner=True)
 def prolong_slices(coarse, w0, w1, w2, level, next_level, first, last, buffer, u):
     """u += P coarse on slices [first, last)."""
     n0, n1, n2, m0, m1, m2 = level[:6]

@@ -24,7 +24,7 @@ from .cycle import cycle
 from .lanes import LANES
 from .layout import END, S0, SIZE, SLAB, B, U, level_layout
 from .links import build_hierarchy
-from .reduced import gather_cells, reduced_gradients, spread_cells
+from .reduced import reduced_gradients
 
 
 class Workspace:
@@ -156,9 +156,9 @@ class Workspace:
         u = np.empty(source.shape)
         if len(self.levels):
             first = self.levels[0]
-            spread_cells(source, 1.0 / size, first, colours.B, self.single)
+            colours.spread_cells(source, 1.0 / size, first, colours.B, self.single)
             cycle_colours(self.single, self.levels, self.coarsest)
-            gather_cells(self.single, size * self.scale, first, colours.U, u)
+            colours.gather_cells(self.single, size * self.scale, first, colours.U, u)
             return u.reshape(np.shape(r))
         first = self.layout[0]
         pad(source, 0.0, 1.0 / size, first, self.single[first[B] : first[B + 1]])
