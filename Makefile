@@ -22,7 +22,6 @@ demo: setup
 test: export OMP_NUM_THREADS = 1
 test: lint types
 	$(BIN)/pytest --quiet --numprocesses=logical --dist=loadfile
-	$(BIN)/pytest --quiet --doctest-modules --pyargs sobolev.geometry sobolev.solvers sobolev.datasets sobolev.operators sobolev.pinns
 
 lint: setup
 	$(BIN)/ruff check .
