@@ -29,7 +29,7 @@ class Surrogate:
     training_seconds, parameters, validation_error, test_error : of the training
     log : one mapping an epoch
 
-    >>> Surrogate.load("runs/darcy-fno").predict({"a": a})  # doctest: +SKIP
+    `Surrogate.load("runs/darcy-fno").predict({"a": a})` predicts with what `sobolev train` wrote.
     """
 
     def __init__(
