@@ -17,16 +17,26 @@ from typing import Any
 
 def in_turns(cache_file: Any) -> None:
     """Let loading and saving by this `IndexDataCacheFile` of Numba wait for other processes."""
-    folder = cache_file._cache_path
-    cache_file.load = _waiting(cache_file.load, folder)
-    cache_file.save = _waiting(cache_file.save, folder)
+    folder, index = cache_file._cache_path, cache_file._index_path
+    cache_file.load = _waiting(cache_file.load, folder, index)
+    cache_file.save = _waiting(cache_file.save, folder, index)
 
 
-def _waiting(method: Callable[..., Any], folder: str) -> Callable[..., Any]:
+def _waiting(method: Callable[..., Any], folder: str, index: str) -> Callable[..., Any]:
+    """The method, one process at a time; an index that cannot be read is written anew.
+
+    It cannot where its types are of modules by names that this process does not know: those of a
+    program that imported them by path.
+    """
+
     @wraps(method)
     def alone(*arguments: Any) -> Any:
         with _locked(folder):
-            return method(*arguments)
+            try:
+                return method(*arguments)
+            except (ImportError, AttributeError):
+                os.unlink(index)
+                return method(*arguments)
 
     return alone
 

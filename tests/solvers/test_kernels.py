@@ -1,6 +1,7 @@
 """Compiled functions are fresh even where only a file that they call into was edited."""
 
 import importlib.util
+import pickle
 import subprocess
 import sys
 
@@ -39,6 +40,22 @@ def test_an_edit_of_a_called_file_is_noticed(tmp_path, monkeypatch):
         hits.append(sum(outer.stats.cache_hits.values()))
     assert results == [20.0, 20.0, 30.0]
     assert hits == [0, 1, 0]
+
+
+def test_an_index_of_types_that_nobody_knows_is_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "kernel_callee.py").write_text(CALLEE.format("1.0"))
+    load(tmp_path, "kernel_callee").inner(1.0)
+    (index,) = tmp_path.rglob("*.nbi")
+    with index.open("rb") as file:
+        version = pickle.load(file)
+    index.write_bytes(pickle.dumps(version) + b"cno_such_module\nType\n.")
+    hits = []
+    for _ in range(2):
+        inner = load(tmp_path, "kernel_callee").inner
+        assert inner(1.0) == 2.0
+        hits.append(sum(inner.stats.cache_hits.values()))
+    assert hits == [0, 1]
 
 
 def test_the_solver_knows_all_its_files():
