@@ -39,6 +39,7 @@ from sobolev.pinns.samplers import Sobol
 from sobolev.pinns.statement import Statement
 from sobolev.pinns.weights import Fixed
 from sobolev.pinns.windows import solve_windows
+from sobolev.scripts import figures
 
 DONE = "done.json"
 LEAST = 1e-14  # of an error on a logarithmic axis
@@ -333,7 +334,7 @@ def legend_below(axes: Any) -> None:
 
 def finish(figure: Any, picture: Path) -> None:
     picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=130)
+    write_whole(picture, figures.to_png(figure))
 
 
 def print_table(rows: Sequence[Row]) -> None:
