@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import torch
@@ -91,9 +92,13 @@ class Objective:
     def weigh_points(self) -> None:
         """Ask the weighting what each point counts, at the present parameters."""
         for name, term in self.terms.items():
-            squares = torch.cat(self._values(term.parts)).square().sum(dim=1)
             points = torch.cat([part.points for part in term.parts])
+            squares = partial(self._squares, term)
             self.put_weights(name, self.weighting.pointwise(name, points, squares))
+
+    def _squares(self, term: Term) -> Tensor:
+        """(n,) of the misfits at a term's points, added up where there are several."""
+        return torch.cat(self._values(term.parts)).square().sum(dim=1)
 
     def put_weights(self, name: str, weights: Tensor | None) -> None:
         """What the points (n,) of a term count from now on; None: all the same."""

@@ -30,8 +30,11 @@ class Weighting(Protocol):
         """Weight of the term of that name."""
         ...
 
-    def pointwise(self, name: str, points: Tensor, squares: Tensor) -> Tensor | None:
-        """Weights (n,) of a term's points (n, coordinates), by its squared misfits there (n,)."""
+    def pointwise(self, name: str, points: Tensor, squares: Callable[[], Tensor]) -> Tensor | None:
+        """Weights (n,) of a term's points (n, coordinates), by its squared misfits there.
+
+        squares: computes them (n,); what does not ask for them saves the time.
+        """
         ...
 
     def update(self, objective: Objective) -> None:
@@ -54,7 +57,7 @@ class Fixed:
     def current(self, name: str) -> float:
         return self.weights.get(name, 1.0)
 
-    def pointwise(self, name: str, points: Tensor, squares: Tensor) -> Tensor | None:
+    def pointwise(self, name: str, points: Tensor, squares: Callable[[], Tensor]) -> Tensor | None:
         return None
 
     def update(self, objective: Objective) -> None:
@@ -139,14 +142,15 @@ class SelfAdaptive(Fixed):
         self.points: dict[str, Tensor] = {}
         self.raised: dict[str, Tensor] = {}
 
-    def pointwise(self, name: str, points: Tensor, squares: Tensor) -> Tensor | None:
+    def pointwise(self, name: str, points: Tensor, squares: Callable[[], Tensor]) -> Tensor | None:
+        sizes = squares()
         before = self.points.get(name)
         if before is None or not torch.equal(before, points):
             self.points[name] = points.clone()
-            self.raised[name] = torch.ones_like(squares)
-        mean = squares.mean()
+            self.raised[name] = torch.ones_like(sizes)
+        mean = sizes.mean()
         if bool(mean.isfinite()) and float(mean) > 0.0:
-            self.raised[name] = self.raised[name] + self.rate * squares / mean
+            self.raised[name] = self.raised[name] + self.rate * sizes / mean
         return self.raised[name] / self.raised[name].mean()
 
     def state(self) -> dict[str, Any]:
@@ -187,13 +191,13 @@ class Causal(Fixed):
         self.slabs, self.schedule, self.threshold = slabs, tuple(schedule), threshold
         self.reached = 0
 
-    def pointwise(self, name: str, points: Tensor, squares: Tensor) -> Tensor | None:
+    def pointwise(self, name: str, points: Tensor, squares: Callable[[], Tensor]) -> Tensor | None:
         if name != EQUATION:
             return None
-        times = points[:, 0]
+        times, sizes = points[:, 0], squares()
         span = (times.max() - times.min()).clamp(min=torch.finfo(times.dtype).tiny)
         slab = ((times - times.min()) / span * self.slabs).long().clamp(max=self.slabs - 1)
-        sums = torch.zeros(self.slabs, dtype=squares.dtype).index_add_(0, slab, squares)
+        sums = torch.zeros(self.slabs, dtype=sizes.dtype).index_add_(0, slab, sizes)
         losses = sums / torch.bincount(slab, minlength=self.slabs).clamp(min=1)
         before = losses.cumsum(0) - losses
         weights = torch.exp(-self.schedule[self.reached] * before)

@@ -77,21 +77,21 @@ def test_tangent_kernel_gives_all_terms_the_same_trace():
         for name, trace in TRACES.items():
             expected = sum(TRACES.values()) / trace
             assert weighting.current(name) == pytest.approx(expected, rel=1e-5)
-    assert weighting.pointwise("equation", torch.zeros(2, 1), torch.ones(2)) is None
+    assert weighting.pointwise("equation", torch.zeros(2, 1), lambda: torch.ones(2)) is None
 
 
 def test_self_adaptive_weights_climb_where_the_misfit_stays():
     weighting = SelfAdaptive(rate=0.5)
     points, squares = torch.rand(4, 2), torch.tensor([0.0, 0.0, 1.0, 3.0])
-    first = weighting.pointwise("equation", points, squares)
-    second = weighting.pointwise("equation", points, squares)
+    first = weighting.pointwise("equation", points, lambda: squares)
+    second = weighting.pointwise("equation", points, lambda: squares)
     raised = 1.0 + 2 * 0.5 * squares / 1.0
     assert torch.allclose(second, raised / raised.mean())
     assert second[3] > first[3] > 1.0 > first[0] > second[0]
     assert second.mean().item() == pytest.approx(1.0)
-    elsewhere = weighting.pointwise("equation", points + 1.0, squares)
+    elsewhere = weighting.pointwise("equation", points + 1.0, lambda: squares)
     assert torch.equal(elsewhere, first)  # new points begin anew
-    flat = weighting.pointwise("initial", points, torch.zeros(4))
+    flat = weighting.pointwise("initial", points, lambda: torch.zeros(4))
     assert torch.equal(flat, torch.ones(4))
 
 
@@ -99,16 +99,16 @@ def test_causal_weights_wait_for_earlier_times():
     weighting = Causal(slabs=4, schedule=(2.0, 10.0), threshold=0.9)
     points = torch.stack([torch.linspace(0.0, 1.0, 41), torch.zeros(41)], dim=1)
     squares = 0.5 + points[:, 0]
-    weights = weighting.pointwise("equation", points, squares)
+    weights = weighting.pointwise("equation", points, lambda: squares)
     slab = (4 * points[:, 0]).long().clamp(max=3)
     losses = [squares[slab == k].mean().item() for k in range(4)]
     for k in range(4):
         expected = math.exp(-2.0 * sum(losses[:k]))
         assert weights[slab == k] == pytest.approx(torch.full(((slab == k).sum(),), expected))
-    assert weighting.pointwise("initial", points, squares) is None
+    assert weighting.pointwise("initial", points, lambda: squares) is None
     assert weighting.reached == 0
     # All slabs solved: the next eps, at once.
-    small = weighting.pointwise("equation", points, 1e-3 * squares)
+    small = weighting.pointwise("equation", points, lambda: 1e-3 * squares)
     assert weighting.reached == 1
     assert small.min().item() == pytest.approx(math.exp(-10.0 * 1e-3 * sum(losses[:3])), rel=1e-5)
 
@@ -120,7 +120,8 @@ def test_resumes_with_the_same_bits(name):
 
     def renew(weighting, k):
         weighting.update(objective(weighting))
-        return weighting.pointwise("equation", points, torch.arange(30.0) * 1e-6 / (k + 1))
+        squares = torch.arange(30.0) * 1e-6 / (k + 1)
+        return weighting.pointwise("equation", points, lambda: squares)
 
     for k in range(3):
         renew(one, k)
