@@ -1,32 +1,29 @@
 """Flexible GMRES whose preconditioned directions are kept in single precision.
 
 The basis, the products and the answer are double: a direction may be anything, as long as the
-product with the matrix is that of the direction as it was stored.
+product with the matrix is that of the direction as it was stored. A cycle is one compiled call.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from ..kernels import REASSOCIATE, kernel
+from ..kernels import REASSOCIATE, borrowed, kernel
 from ..krylov.result import CONVERGED, MAXIMUM_ITERATIONS, STAGNATED, KrylovResult, System
 from .operator import HelmholtzOperator, apply_helmholtz
+from .transform import ResonantTransform, precondition
 
 SLOW = 15  # steps that must gain a factor of ten
 REPEAT = 0.01  # orthogonalise again where less than this share of a vector was left
-
-Apply = Callable[[np.ndarray], np.ndarray]
-
 
 # Vectors are cut into pieces that stay in the cache while all rows pass by, so that each row is
 # read once. Beside it, BLAS would start threads here and fight over the cores with LAPACK's.
 PIECE = 2048
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def dots(V, w, along):
     """along = V w for V (k, n); returns |w|^2."""
     along[:] = 0.0
@@ -44,7 +41,7 @@ def dots(V, w, along):
     return total
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def subtract(V, along, w):
     """w -= along @ V for V (k, n); returns |w|^2."""
     total = 0.0
@@ -59,7 +56,7 @@ def subtract(V, along, w):
     return total
 
 
-@kernel(REASSOCIATE)
+@kernel(REASSOCIATE, inner=True)
 def combine(weights, Z, x):
     """x += weights @ Z for Z (k, n) in single precision, summed in double."""
     for start in range(0, x.size, PIECE):
@@ -82,9 +79,9 @@ class FlexibleGmres:
         self._Z = np.empty((0, 0), dtype=np.float32)  # preconditioned basis, as rows
 
     def solve(
-        self, A: HelmholtzOperator, M: Apply, system: System, max_iterations: int
+        self, A: HelmholtzOperator, M: ResonantTransform, system: System, max_iterations: int
     ) -> KrylovResult:
-        """Solve the system, whose matrix is A; M maps (n0, n1) to single precision."""
+        """Solve the system, whose matrix is A, preconditioned by M."""
         if self._V.shape[1] != A.shape[0]:  # memory that is never touched costs nothing
             self._V = np.empty((self.steps + 1, A.shape[0]))
             self._Z = np.empty((self.steps, A.shape[0]), dtype=np.float32)
@@ -98,8 +95,14 @@ class FlexibleGmres:
             if done >= max_iterations:
                 reason = MAXIMUM_ITERATIONS
                 break
-            steps = min(self.steps, max_iterations - done)
-            x = x + self._cycle(A, M, r, norm, steps, system, history)
+            norms = np.empty(min(self.steps, max_iterations - done) + 1)
+            correction = np.zeros(r.size)
+            steps, products = cycle(
+                A.links, A.k2, M.tables, self._V, self._Z, r, norm, goal, norms, correction
+            )
+            system.products += products
+            history += (norms[1 : steps + 1] / system.norm_b).tolist()
+            x = x + correction
             r, before = system.residual(x), norm
             norm = float(np.linalg.norm(r))
             if norm > goal and not norm < 0.1 * before:
@@ -107,76 +110,65 @@ class FlexibleGmres:
                 break
         return system.finish(x, len(history) - 1, reason, history, norm)
 
-    def _cycle(
-        self,
-        A: HelmholtzOperator,
-        M: Apply,
-        r: np.ndarray,
-        norm: float,
-        steps: int,
-        system: System,
-        history: list[float],
-    ) -> np.ndarray:
-        """The correction of x by one cycle, which ends early where it converges or stalls."""
-        V, Z, shape = self._V, self._Z, A.grid.shape
-        R, g = np.zeros((steps, steps)), np.zeros(steps + 1)
-        rotations: list[tuple[float, float]] = []
-        g[0] = norm  # 1
-        np.multiply(r, 1 / norm, out=V[0])
-        first, j = len(history), 0
-        while j < steps:  # 2
-            z = M(V[j].reshape(shape))  # 3
-            Z[j] = z.ravel()
-            w = V[j + 1]
-            apply_helmholtz(*A.links, A.k2, z, w.reshape(shape))  # 4
-            system.products += 1
-            column = np.zeros(j + 2)
-            column[:-1], column[-1] = _orthogonalise(V[: j + 1], w)  # 5, 6, 7
-            if not column[-1] > 0:  # an invariant space, or not a number
-                break
-            w *= 1 / column[-1]  # 8
-            _rotate(column, rotations, g)
-            R[: j + 1, j] = column[:-1]
-            j += 1
-            history.append(abs(g[j]) / system.norm_b)
-            late = len(history) - first > SLOW
-            if history[-1] <= system.rtol or (late and history[-1] > 0.1 * history[-1 - SLOW]):
-                break
-        correction = np.zeros(r.size)
-        combine(_back_substitute(R[:j, :j], g[:j]), Z[:j], correction)  # 9, 10
-        return correction
+
+@kernel()
+def cycle(links, k2, tables, V, Z, r, norm, goal, norms, correction):
+    """One cycle, which ends early where it converges or stalls: steps, and products with A.
+
+    norms (steps + 1,): of the residual before and after each step; correction: of x, added to.
+    """
+    V, Z = borrowed(V), borrowed(Z)
+    most, shape, j, products = norms.size - 1, k2.shape, 0, 0
+    R, g = np.zeros((most, most)), np.zeros(most + 1)
+    cosines, sines, column = np.empty(most), np.empty(most), np.empty(most + 1)
+    norms[0] = g[0] = norm  # 1
+    scale = 1 / norm
+    for i in range(r.size):
+        V[0, i] = scale * r[i]
+    while j < most:  # 2
+        z, w = Z[j], V[j + 1]
+        precondition(V[j], tables, z)  # 3
+        apply_helmholtz(*links, k2, z.reshape(shape), w.reshape(shape))  # 4
+        products += 1
+        column[j + 1] = orthogonalise(V[: j + 1], w, column)  # 5, 6, 7
+        if not column[j + 1] > 0:  # an invariant space, or not a number
+            break
+        scale = 1 / column[j + 1]
+        for i in range(w.size):
+            w[i] *= scale  # 8
+        for i in range(j):
+            above, below = column[i], column[i + 1]
+            column[i] = cosines[i] * above + sines[i] * below
+            column[i + 1] = cosines[i] * below - sines[i] * above
+        size = math.hypot(column[j], column[j + 1])
+        cosines[j], sines[j] = column[j] / size, column[j + 1] / size
+        column[j] = size
+        g[j], g[j + 1] = cosines[j] * g[j], -sines[j] * g[j]
+        R[: j + 1, j] = column[: j + 1]
+        j += 1
+        norms[j] = abs(g[j])
+        if norms[j] <= goal or (j > SLOW and norms[j] > 0.1 * norms[j - SLOW]):
+            break
+    for i in range(j - 1, -1, -1):  # 9
+        for k in range(i + 1, j):
+            g[i] -= R[i, k] * g[k]
+        g[i] /= R[i, i]
+    combine(g[:j], Z[:j], correction)  # 10
+    return j, products
 
 
-def _orthogonalise(V: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, float]:
-    """Take the part along the rows of V out of w, in place; coefficients, and the norm left."""
-    total, along = np.zeros(len(V)), np.empty(len(V))
+@kernel(inner=True)
+def orthogonalise(V, w, total):
+    """Take the part along the rows of V out of w, in place; total: coefficients. Returns the norm
+    that is left."""
+    count, along = len(V), np.empty(len(V))
+    total[:count] = 0.0
+    rest = 0.0
     for _ in range(2):
         size = math.sqrt(dots(V, w, along))
         rest = math.sqrt(subtract(V, along, w))
-        total += along
+        for i in range(count):
+            total[i] += along[i]
         if rest > REPEAT * size:
             break
-    return total, rest
-
-
-def _back_substitute(R: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """y of R y = g for an upper triangle R."""
-    y = g.copy()
-    for i in reversed(range(y.size)):
-        y[i] = (y[i] - R[i, i + 1 :] @ y[i + 1 :]) / R[i, i]
-    return y
-
-
-def _rotate(column: np.ndarray, rotations: list[tuple[float, float]], g: np.ndarray) -> None:
-    """Apply the earlier Givens rotations to a column of H, and a new one that ends it."""
-    for i, (c, s) in enumerate(rotations):
-        column[i], column[i + 1] = (
-            c * column[i] + s * column[i + 1],
-            c * column[i + 1] - s * column[i],
-        )
-    j = len(rotations)
-    size = math.hypot(column[j], column[j + 1])
-    c, s = column[j] / size, column[j + 1] / size
-    rotations.append((c, s))
-    column[j] = size
-    g[j], g[j + 1] = c * g[j], -s * g[j]
+    return rest

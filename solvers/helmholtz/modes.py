@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import fft
 from scipy.linalg import blas, lapack
 
-from ..kernels import kernel
+from ..kernels import CONTRACT, REASSOCIATE, kernel
 
 
 @kernel()
@@ -36,6 +37,19 @@ def fill_couplings(table, rows, columns, out):
             less, more = table[abs(j - columns[0, b])], table[j + columns[0, b]]
             low, high = abs(m - columns[1, b]), m + columns[1, b]
             out[a, b] = (more[low] - less[low]) + (less[high] - more[high])
+
+
+class Factors(NamedTuple):
+    """Block LDL^T of the resonant modes, for compiled code.
+
+    ends: of the blocks (blocks + 1,); diagonal: LU factors of the blocks one after another, by
+    columns, and their exchanges of rows (m,); below: L_i times the inverse of the block before it.
+    """
+
+    ends: np.ndarray
+    diagonal: np.ndarray
+    exchanges: np.ndarray
+    below: np.ndarray
 
 
 class ResonantBlock:
@@ -52,35 +66,97 @@ class ResonantBlock:
         self, delta_hat: np.ndarray, modes: np.ndarray, gaps: np.ndarray, blocks: int
     ) -> None:
         table = _unfold(delta_hat, 2 * modes.max(axis=1) + 1)
-        ends = np.linspace(0, modes.shape[1], blocks + 1).round().astype(int)
-        self.parts = [slice(start, stop) for start, stop in itertools.pairwise(ends)]
+        ends = np.linspace(0, modes.shape[1], blocks + 1).round().astype(np.int64)
+        self.parts = [slice(int(start), int(stop)) for start, stop in itertools.pairwise(ends)]
         self.regular = True
-        self._factors: list[tuple[np.ndarray, np.ndarray]] = []
-        self._below: list[np.ndarray] = []  # L_i times the inverse of the block before it
+        diagonal: list[np.ndarray] = []
+        exchanges: list[np.ndarray] = []
+        below: list[np.ndarray] = []
         for i, part in enumerate(self.parts):
             S = _couplings(table, modes[:, part], modes[:, part])
             np.fill_diagonal(S, S.diagonal() + gaps[part])
             if i:
                 L = _couplings(table, modes[:, part], modes[:, self.parts[i - 1]])
-                across, _ = lapack.sgetrs(*self._factors[-1], L.T)
-                self._below.append(across.T)
+                across, _ = lapack.sgetrs(diagonal[-1], exchanges[-1], L.T)
+                below.append(across.T)
                 # SciPy's BLAS: between NumPy's and LAPACK's threads every change costs 8 ms
                 blas.sgemm(-1.0, L.T, across, 1.0, S.T, trans_a=True, overwrite_c=True)
             factor, pivots, singular = lapack.sgetrf(S.T, overwrite_a=True)  # S is symmetric
-            self._factors.append((factor, pivots))
+            diagonal.append(factor)
+            exchanges.append(pivots)
             self.regular &= not singular
+        nothing = np.zeros(0, dtype=np.float32)
+        self.factors = Factors(
+            ends,
+            np.concatenate([factor.T.ravel() for factor in diagonal]),
+            np.concatenate(exchanges).astype(np.int64),
+            np.concatenate([nothing, *(across.ravel() for across in below)]),
+        )
 
     def solve(self, r: np.ndarray) -> np.ndarray:
         """Amplitudes (m,) for a right-hand side (m,), both single precision."""
         x = r.copy()
-        for i, below in enumerate(self._below):
-            x[self.parts[i + 1]] -= below @ x[self.parts[i]]
-        for i in reversed(range(len(self.parts))):
-            here, _ = lapack.sgetrs(*self._factors[i], x[self.parts[i]])
-            if i + 1 < len(self.parts):
-                here -= x[self.parts[i + 1]] @ self._below[i]
-            x[self.parts[i]] = here
+        solve_modes(x, self.factors)
         return x
+
+
+@kernel()
+def solve_modes(x, factors):
+    """Amplitudes in place of a right-hand side (m,)."""
+    ends, diagonal, exchanges, below = factors
+    last, at, place = len(ends) - 2, 0, 0
+    for i in range(last):
+        start, middle, stop = ends[i], ends[i + 1], ends[i + 2]
+        size = (stop - middle) * (middle - start)
+        _subtract_rows(below[at : at + size], x[start:middle], x[middle:stop])
+        at += size
+        place += (middle - start) ** 2
+    for i in range(last, -1, -1):
+        start, stop = ends[i], ends[i + 1]
+        here = x[start:stop]
+        _solve_one(diagonal[place : place + here.size**2], exchanges[start:stop], here)
+        if i < last:
+            after = x[stop : ends[i + 2]]
+            at -= here.size * after.size
+            _subtract_columns(below[at : at + here.size * after.size], after, here)
+        if i:
+            place -= (start - ends[i - 1]) ** 2
+
+
+@kernel(REASSOCIATE, inner=True)
+def _subtract_rows(matrix, x, y):
+    """y -= matrix x, for a matrix of rows one after another."""
+    for a in range(y.size):
+        row, total = matrix[a * x.size : (a + 1) * x.size], np.float32(0.0)
+        for b in range(x.size):
+            total += row[b] * x[b]
+        y[a] -= total
+
+
+@kernel(CONTRACT, inner=True)
+def _subtract_columns(matrix, x, y):
+    """y -= matrix^T x, for a matrix of rows one after another."""
+    for a in range(x.size):
+        _subtract_scaled(x[a], matrix[a * y.size : (a + 1) * y.size], y)
+
+
+@kernel(CONTRACT, inner=True)
+def _subtract_scaled(factor, column, y):
+    for b in range(y.size):
+        y[b] -= factor * column[b]
+
+
+@kernel(CONTRACT, inner=True)
+def _solve_one(factor, exchanges, x):
+    """By LAPACK's LU factors, columns one after another."""
+    n = x.size
+    for a in range(n):
+        x[a], x[exchanges[a]] = x[exchanges[a]], x[a]
+    for a in range(n):
+        _subtract_scaled(x[a], factor[a * n + a + 1 : (a + 1) * n], x[a + 1 :])
+    for a in range(n - 1, -1, -1):
+        x[a] /= factor[a * n + a]
+        _subtract_scaled(x[a], factor[a * n : a * n + a], x[:a])
 
 
 def _couplings(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -117,7 +193,8 @@ def correlation(delta_hat: np.ndarray, share: float) -> int:
     return max(1, int(rough[-1])) if rough.size else 1
 
 
-def count(area: float, perimeter: float, k2: float) -> float:
-    """How many modes of a Dirichlet rectangle lie below k2 (Weyl's law with its second term)."""
-    k2 = max(k2, 0.0)
-    return max((area * k2 - perimeter * math.sqrt(k2)) / (4 * math.pi), 0.0)
+def count(area: float, perimeter: float, k2: np.ndarray) -> np.ndarray:
+    """How many modes of a Dirichlet rectangle lie below each k2 (Weyl's law with its second
+    term)."""
+    k2 = np.maximum(k2, 0.0)
+    return np.maximum((area * k2 - perimeter * np.sqrt(k2)) / (4 * math.pi), 0.0)

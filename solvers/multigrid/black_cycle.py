@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import kernel
+from ..lanes import LANES, apart, kept, load, spread, store, total
 from .colour_cycle import (
     SWEEPS_UP,
     around,
@@ -22,7 +23,6 @@ from .colour_cycle import (
     unfold,
 )  # fmt: skip
 from .colours import BLACK, FIRST, INVERSE, N0, N2, RED, SIGMA, SLAB, WIDTH, B, U, start
-from .lanes import LANES, apart, kept, load, spread, store, total
 
 NONE = np.float32(0.0)
 

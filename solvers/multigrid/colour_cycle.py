@@ -9,6 +9,7 @@ steps follow each other by a row, while its neighbours are in the cache.
 from __future__ import annotations
 
 from ..kernels import kernel
+from ..lanes import LANES, apart, evens, inlined, load, lower_pairs, odds, store, upper_pairs
 from .colours import (
     BLACK,
     F0,
@@ -32,7 +33,6 @@ from .colours import (
     start,
 )  # fmt: skip
 from .cycle import solve_coarsest
-from .lanes import LANES, apart, evens, inlined, load, lower_pairs, odds, store, upper_pairs
 from .layout import INVERSE as DENSE
 from .layout import B as NATURAL_B
 from .layout import U as NATURAL_U

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import REASSOCIATE, borrowed, kernel
+from ..lanes import LANES, apart, evens, load, lower_pairs, odds, spread, store, upper_pairs
 from .colour_cycle import (
     cells_of,
     line_length,
@@ -25,7 +26,6 @@ from .colours import (
     WIDTH,
     row_start,
 )  # fmt: skip
-from .lanes import LANES, apart, evens, load, lower_pairs, odds, spread, store, upper_pairs
 from .layout import F0 as NATURAL_F0
 from .layout import F2 as NATURAL_F2
 from .layout import INVERSE as DENSE

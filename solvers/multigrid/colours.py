@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..kernels import kernel
-from .lanes import LANES
+from ..lanes import LANES
 from .layout import M0 as _M0
 from .layout import M2 as _M2
 from .layout import N0 as _N0

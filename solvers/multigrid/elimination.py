@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import REASSOCIATE, kernel
-from .colours import BLACK, FIRST, N0, N2, STRIDE, WIDTH, B, row_start
-from .lanes import (
+from ..lanes import (
     LANES,
     alternating,
     apart,
@@ -31,6 +30,7 @@ from .lanes import (
     upper_pairs,
     widened,
 )  # fmt: skip
+from .colours import BLACK, FIRST, N0, N2, STRIDE, WIDTH, B, row_start
 
 
 @kernel(inner=True)

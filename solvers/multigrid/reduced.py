@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import borrowed, kernel
+from ..lanes import LANES, apart, load, spread, store, total, widened
 from .black_cycle import fall, rise
 from .colour_cycle import coarse_levels
 from .colours import FIRST, HALF, N0, STRIDE, WIDTH, B, U
@@ -33,7 +34,6 @@ from .conjugate import (
     WINDOW,
 )  # fmt: skip
 from .elimination import eliminate, hand_over, take_black
-from .lanes import LANES, apart, load, spread, store, total, widened
 
 NONE = np.float32(0.0)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...geometry.grid import Grid
 from ..diffusion import DiffusionOperator, solid_field
+from ..lanes import LANES
 from . import colours
 from .colour_cycle import cycle as cycle_colours
 from .colour_links import build_colours
@@ -21,7 +22,6 @@ from .conjugate import (
     unpad,
 )
 from .cycle import cycle
-from .lanes import LANES
 from .layout import END, S0, SIZE, SLAB, B, U, level_layout
 from .links import build_hierarchy
 from .reduced import reduced_gradients

@@ -96,7 +96,7 @@ def _radices(n: int) -> tuple[int, ...] | None:
 
 
 @kernel(inner=True)
-def _passes(inverse, lines, first, other, n, radices, twiddles):
+def passes(inverse, lines, first, other, n, radices, twiddles):
     """Transform n vectors in place: waves to points in their order, or back."""
     m, blocks, t, passes = n, 1, 0, len(radices)
     if not inverse:
@@ -167,7 +167,7 @@ def _move(typingctx, out, lines, first, other, array, place, apart, step, count)
     return types.void(out, lines, first, other, array, place, apart, step, count), codegen
 
 
-def _transposed(builder, vectors):
+def transposed(builder, vectors):
     """Rows of a square of numbers become its columns, by interleaving halves again and again."""
     width = len(vectors)
     index = ir.VectorType(ir.IntType(32), width)
@@ -223,7 +223,7 @@ def _turn(typingctx, out, lines, first, other, array, place, apart, step, valid,
                 across = [element(builder, array, builder.add(start, row), vector) for row in rows]
                 source, target = (columns, across) if out.literal_value else (across, columns)
                 values = [load(builder, spot, VECTOR).value for spot in source]
-                for value, spot in zip(_transposed(builder, values), target, strict=True):
+                for value, spot in zip(transposed(builder, values), target, strict=True):
                     store(builder, Real(builder, value), spot, VECTOR)
                 start = builder.add(start, apart)
                 spots = [builder.add(spot, other) for spot in spots]
@@ -298,13 +298,13 @@ def transform_lines(
             )  # fmt: skip
         _clear(lines, first + low * lanes, gap)
         _clear(lines, first + low * lanes + other, gap)
-        _passes(True, lines, first, other, n, radices, twiddles)
+        passes(True, lines, first, other, n, radices, twiddles)
         if step and not valid:
             _move(1, lines, first, other, array, place, apart, step, n)
     else:
         if step and not valid:
             _move(0, lines, first, other, array, place, apart, step, n)
-        _passes(False, lines, first, other, n, radices, twiddles)
+        passes(False, lines, first, other, n, radices, twiddles)
         if valid:
             _turn(1, lines, first, other, array, place, apart, step, valid, low, high, n)
         elif step:

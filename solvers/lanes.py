@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
 
-from ..kernels import instructions
+from .kernels import instructions
 
 LANES = 16
 _FLAGS = ("contract", "nsz")

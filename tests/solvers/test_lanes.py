@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sobolev.solvers.kernels import kernel
-from sobolev.solvers.multigrid.lanes import (
+from sobolev.solvers.lanes import (
     LANES,
     alternating,
     evens,
