@@ -295,7 +295,8 @@ SPACETIME, TURN = spacetime(101, 256), spacetime(101, 256, 0.0, 2.0 * math.pi)
 CASES: dict[str, Case] = {
     "burgers": Case(
         burgers, SPACETIME, lambda on: cole_hopf(*on.axes),
-        recipe(harmonics=3, second_steps=400), 1e-6, burgers_spectral,
+        # Steps on the same points fit the front to these, and its place drifts.
+        recipe(harmonics=3, refresh_every=5, second_steps=400), 1e-6, burgers_spectral,
     ),
     "allen_cahn": Case(
         allen_cahn, spacetime(101, 512), allen_cahn_solution,

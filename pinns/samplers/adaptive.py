@@ -11,11 +11,16 @@ from ...geometry.errors import InputError
 from .base import Inside, Residual
 from .even import Sobol
 
+AXES = 6  # of the curve: in more, points that are neighbours on it are not near each other
+
 
 class ResidualAdaptive:
     """Points drawn in proportion to |r|^k / mean(|r|^k) + c (Wu et al. 2023, equation 2).
 
-    A pool of `pool` times as many Sobol points is weighed and drawn from without repetition.
+    A pool of `pool` times as many Sobol points is weighed, put in order along a Hilbert curve, and
+    points are taken where the sum of the weights passes equal steps. So they are spread as evenly
+    as the law allows: independent draws would add the noise of a Monte Carlo sum to the loss.
+    Where the law wants more points than the pool has, a point is taken twice.
     k = exponent, c = floor: a large c comes back to uniform points.
     """
 
@@ -45,8 +50,14 @@ class ResidualAdaptive:
         mean = weights.mean()
         flat = not (bool(mean.isfinite()) and float(mean) > 0.0)
         law = torch.ones_like(weights) if flat else weights / mean + self.floor
-        chosen = torch.multinomial(law, count, generator=self.generator)
-        return points[chosen]
+        from ...solvers.ordering import hilbert_order  # compiled: only who adapts waits for it
+
+        order = torch.from_numpy(hilbert_order(points[:, :AXES].numpy()))
+        passed = torch.cumsum(law[order], 0)
+        start = torch.rand((), dtype=torch.float64, generator=self.generator)
+        steps = (torch.arange(count, dtype=torch.float64) + start) / count
+        chosen = torch.searchsorted(passed, steps * passed[-1]).clamp(max=len(points) - 1)
+        return points[order[chosen]]
 
     def state(self) -> dict[str, Any]:
         return {
