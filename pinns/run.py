@@ -27,7 +27,7 @@ from .result import (
 )
 from .samplers import Sampler, Sobol
 from .statement import Statement
-from .weights import Weighting
+from .weights import EQUATION, Weighting
 
 Progress = Callable[[int, int, str], None]
 
@@ -104,6 +104,14 @@ class Run:
         self.unit, self.points = unit, self.statement.interior(unit)
         self.objective.put_equation(self.points)
 
+    def weigh_points(self) -> None:
+        """What points count: for the weighting, and those of the equation for the sampler."""
+        self.objective.weigh_points()
+        if hasattr(self.sampler, "weights"):
+            own = self.sampler.weights(self.unit).to(self.objective.dtype)
+            given = self.objective.point_weights().get(EQUATION)
+            self.objective.put_weights(EQUATION, own if given is None else own * given)
+
     def refresh(self) -> None:
         """New points and weights; the optimiser hears of it."""
 
@@ -115,7 +123,7 @@ class Run:
         inside = self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, residual, inside))
         self.weighting.update(self.objective)
-        self.objective.weigh_points()
+        self.weigh_points()
         self.optimisers[self.stage].objective_changed()
         self.since_refresh = 0
 
@@ -128,7 +136,7 @@ class Run:
         dimension, inside = len(self.statement.coordinates), self.statement.inside
         self.place(self.sampler.draw(self.config.points, dimension, None, inside))
         self.objective.check(self.points)
-        self.objective.weigh_points()
+        self.weigh_points()
         self.checkpoint()
 
     def run(self) -> None:

@@ -3,7 +3,8 @@
 A sampler is an object with `draw(count, dimension, residual, inside)` and `state`/`load_state` of
 tensors and numbers. `residual` maps points (m, dimension) of the unit cube to |r| (m,) and is None
 for the first draw; `inside` tells which points of the cube stand for points of the domain, and
-None means all.
+None means all. One that has `weights` besides says with them what its points (m, dimension) count
+in the loss, (m,).
 """
 
 from __future__ import annotations

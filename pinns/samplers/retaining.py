@@ -56,8 +56,9 @@ class CausalR3(R3):
 
     t is the first coordinate of the unit cube, the time from 0 to 1. At each draw b moves by
     rate min(step, exp(-tolerance mean(fitness^2))): on, as soon as the residual is small where
-    the gate is open. Daw et al. 2023, section 4.2, where it draws at every step with a rate of
-    1e-3; the default suits draws that are hundreds of steps apart.
+    the gate is open. The loss sees residuals through the gate, too. Daw et al. 2023, section 4.2,
+    where it draws at every step with a rate of 1e-3; the default suits draws that are hundreds of
+    steps apart.
     """
 
     needs_time = True
@@ -83,6 +84,10 @@ class CausalR3(R3):
     def gate(self, times: Tensor) -> Tensor:
         """1 where the gate is open, 0 where it is closed; times from 0 to 1."""
         return (1.0 - torch.tanh(self.steepness * (times - self.opened))) / 2.0
+
+    def weights(self, points: Tensor) -> Tensor:
+        """Squares of the gate, with which squares of residuals at points count, (m,)."""
+        return self.gate(points[:, 0]).square()
 
     def fitness(self, points: Tensor, residual: Residual) -> Tensor:
         gated = self.gate(points[:, 0]) * residual(points).abs()

@@ -5,10 +5,13 @@ import torch
 
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.shapes import Interval
+from sobolev.pinns.conditions import Initial
 from sobolev.pinns.config import PINNConfig
-from sobolev.pinns.pinn import train
+from sobolev.pinns.pinn import make_optimisers, train
+from sobolev.pinns.run import Run
 from sobolev.pinns.samplers import R3, SAMPLERS, CausalR3, ResidualAdaptive, Sobol, Uniform
 from sobolev.pinns.statement import Statement
+from sobolev.pinns.weights import WEIGHTINGS
 
 
 def peak(points):
@@ -150,6 +153,25 @@ def test_causal_r3_opens_its_gate_as_the_residual_falls():
         points = closed.draw(1000, 2, residual)
     assert points[:, 0].mean() < 0.4
     assert float(closed.gate(torch.tensor(0.0))) == 0.5
+
+
+@pytest.mark.parametrize("name", ["fixed", "self_adaptive"])
+def test_the_loss_sees_residuals_through_the_gate_of_causal_r3(name):
+    decay = Statement(
+        ("t",), None, lambda u, d, x, p: d(u, "t") + u, (Initial(1.0),), times=(0.0, 1.0)
+    )
+    config = PINNConfig(width=4, depth=1, points=50)
+    sampler, weighting = CausalR3(0, start=0.5), WEIGHTINGS[name]()
+    optimisers = make_optimisers(config)
+    run = Run(decay, config, sampler, weighting, optimisers, None, None, None)
+    run.start(resume=False)
+    squares = run.objective.residuals(run.points).square()[:, 0]
+    raised = torch.ones(50) if name == "fixed" else weighting.raised["equation"]
+    gate = sampler.gate(run.unit[:, 0])
+    loss, _ = run.objective.term("equation")
+    assert loss == pytest.approx(
+        float((gate**2 * raised / raised.mean() * squares).mean()), rel=1e-12
+    )
 
 
 def test_refuses():
