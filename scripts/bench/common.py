@@ -31,6 +31,10 @@ TUNED = {
     "MALLOC_TOP_PAD_": str(32 << 20),
 }
 
+# Blocks above this size go back to the system when they are freed: what is left between others
+# that are in use would count as held.
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(64 << 10)}
+
 
 @dataclass
 class Row:
@@ -99,10 +103,14 @@ def peak_memory() -> float:
     return int(line.split()[1]) / 1024
 
 
-def measured_memory(*arguments: str) -> float:
-    """What a process of its own, this script with `arguments`, prints: its peak memory in MB."""
+def measured_memory(*arguments: str, settings: Mapping[str, str] | None = None) -> float:
+    """What a process of its own, this script with `arguments`, prints: its peak memory in MB.
+
+    settings: of its allocator, as `TUNED` and `RETURNED`.
+    """
     command = [sys.executable, sys.argv[0], *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = os.environ | (settings or {})
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return float(done.stdout.split()[-1])
 
 

@@ -28,7 +28,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from common import Row, interleaved, measured_memory, parser, peak_memory, report, start_peak
+from common import (
+    RETURNED,
+    Row,
+    interleaved,
+    measured_memory,
+    parser,
+    peak_memory,
+    report,
+    start_peak,
+)
 from torch import Tensor, nn
 
 from sobolev.pinns.derivatives.randomised import Randomised
@@ -174,14 +183,20 @@ def rows(case: Case, methods: list[str], seconds: float, given: argparse.Namespa
         Row(
             case.name, method if method == PEER else f"sobolev, {method}", method == methods[0],
             taken[method], errors[method],
-            measured_memory("--memory", case.name, method, "--threads", str(given.threads)),
+            measured_memory(
+                "--memory", case.name, method, "--threads", str(given.threads), settings=RETURNED
+            ),
         )
         for method in methods
     ]  # fmt: skip
 
 
 def memory(case: Case, method: str) -> float:
-    """Peak MB of a step, over what the process holds after one at a few points."""
+    """Peak MB of a step, over what the process holds after one at a few points.
+
+    Of what it holds, not of what the allocator keeps (`RETURNED`), which after many allocations
+    of many sizes, as at a high order, is several times as much and another number every day.
+    """
     step(replace(case, points=8), method)()
     gradient = step(case, method)
     start_peak()

@@ -1,8 +1,11 @@
 """Randomised sums: exact with all directions, unbiased with some, and refused where biased."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from sobolev.geometry.errors import InputError
 from sobolev.pinns.derivatives.randomised import Randomised
@@ -68,6 +71,24 @@ def test_groups_of_directions_change_nothing():
             results.append([first, second, *slopes, reading(points, everything_estimated)])
     for whole, parts in zip(*results, strict=True):
         assert (whole - parts).abs().max() <= 1e-13 * whole.abs().max()
+
+
+def held(order):
+    """Most bytes of tensors at a time while the gradient of a residual is made."""
+    network, points = Ball(50, 64), torch.rand(50, 50, dtype=F64)
+    reading = Randomised(network, names(50), directions=16)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        first, second = reading.pair(points, lambda u, d, x: d.sum(lambda i: d(u, *[i] * order)))
+        torch.autograd.grad((first * second).mean(), network.net[:-1].parameters())
+    events = [e for e in found.profiler.kineto_results.events() if e.name() == "[memory]"]
+    return max(itertools.accumulate(e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())))
+
+
+def test_memory_does_not_grow_with_the_order():
+    second = held(2)
+    assert second > 64 * 50 * 32 * 8  # of one coefficient of a layer
+    for order in (4, 6):
+        assert held(order) < 1.1 * second
 
 
 def everything_estimated(u, d, x):
