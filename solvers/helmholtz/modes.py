@@ -22,10 +22,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
 from scipy.linalg import blas, lapack
 
 from ..kernels import CONTRACT, REASSOCIATE, kernel
+
+TINY = float(np.finfo(float).tiny)
 
 
 @kernel()
@@ -178,23 +179,26 @@ def _unfold(delta_hat: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return table
 
 
-def cosine_transform(delta: np.ndarray) -> np.ndarray:
-    """What `ResonantBlock` takes, in single precision."""
-    return np.asarray(fft.dctn(delta.astype(np.float32), overwrite_x=True))
-
-
-def correlation(delta_hat: np.ndarray, share: float) -> int:
+@kernel(inner=True)
+def correlation(delta_hat, share):
     """The wave number beyond which delta has less than `share` of its root mean square."""
-    energy = delta_hat[:64, :64].astype(np.float64) ** 2
-    j, m = np.indices(energy.shape)
-    by_ring = np.bincount(np.maximum(j, m).ravel(), weights=energy.ravel())
-    tail = np.cumsum(by_ring[::-1])[::-1]
-    rough = np.flatnonzero(tail > share**2 * max(float(tail[1]), np.finfo(float).tiny))
-    return max(1, int(rough[-1])) if rough.size else 1
+    m0, m1 = min(delta_hat.shape[0], 64), min(delta_hat.shape[1], 64)
+    beyond = np.zeros(max(m0, m1) + 1)
+    for j in range(m0):
+        for m in range(m1):
+            beyond[max(j, m)] += np.float64(delta_hat[j, m]) ** 2
+    for j in range(beyond.size - 2, -1, -1):
+        beyond[j] += beyond[j + 1]
+    least = share**2 * max(beyond[1], TINY)
+    rough = 1
+    for j in range(beyond.size):
+        if beyond[j] > least:
+            rough = max(rough, j)
+    return rough
 
 
-def count(area: float, perimeter: float, k2: np.ndarray) -> np.ndarray:
-    """How many modes of a Dirichlet rectangle lie below each k2 (Weyl's law with its second
-    term)."""
-    k2 = np.maximum(k2, 0.0)
-    return np.maximum((area * k2 - perimeter * np.sqrt(k2)) / (4 * math.pi), 0.0)
+@kernel(inner=True)
+def count(area, perimeter, k2):
+    """How many modes of a Dirichlet rectangle lie below k2 (Weyl's law with its second term)."""
+    k2 = max(k2, 0.0)
+    return max((area * k2 - perimeter * math.sqrt(k2)) / (4 * math.pi), 0.0)

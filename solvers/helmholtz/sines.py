@@ -1,4 +1,4 @@
-"""Sine transforms of a plane in single precision, in vector lanes, inside compiled code.
+"""Sine and cosine transforms of a plane in single precision, in vector lanes, inside compiled code.
 
 Of one line, DST-II is a Fourier transform of its numbers in another order, turned by a quarter of
 an angle (Makhoul 1980, A fast cosine transform in one and two dimensions, IEEE Trans. ASSP 28,
@@ -25,6 +25,7 @@ from ..spectral.fft import passes, plan, transposed
 from ..spectral.vectors import aligned
 
 PAIR = 2 * LANES  # lines that are transformed together
+SINES, BACK, COSINES = range(3)  # what `transform` does
 
 
 class Axis(NamedTuple):
@@ -41,11 +42,9 @@ class Axis(NamedTuple):
     roots: np.ndarray
     """Cosines and sines of all multiples of 2 pi / p, one prime after another."""
     numbers: np.ndarray
-    """Which number of a line stands at each place before the transform."""
-    places: np.ndarray
-    """And where each number stands; zeros behind up to LANES of them."""
+    """Which number of a line stands at each place before a transform, or after one back."""
     waves: np.ndarray
-    """Where the amplitude of each wave stands after it; zeros behind."""
+    """(3, max(n, LANES)): where each amplitude, or number, stands after each kind of transform"""
     quarters: np.ndarray
     """(2, n//2 + 1, 2): cos and sin of pi k / 2n, and these over 2n"""
 
@@ -84,16 +83,16 @@ def axis(n: int) -> Axis:
     # 0, 2, 4, ... and back over the odd ones
     folded = np.concatenate([np.arange(0, n, 2), np.arange(1, n, 2)[::-1]])
     numbers = folded[order]
-    places = np.zeros(max(n, LANES), dtype=np.int64)
-    places[numbers] = np.arange(n)
-    waves = np.zeros_like(places)
-    waves[:n] = np.arange(n)[::-1]
+    waves = np.zeros((3, max(n, LANES)), dtype=np.int64)
+    waves[SINES, :n] = np.arange(n)[::-1]
+    waves[BACK, numbers] = np.arange(n)
+    waves[COSINES, :n] = np.arange(n)
     quarters = _unit(np.arange(n // 2 + 1) / (4 * n))
     return Axis(
         n, np.array(primes, dtype=np.int64), smooth, rest_of.radices, rest_of.twiddles,
         np.concatenate(twiddles).astype(np.float32).ravel(),
         np.concatenate(roots).astype(np.float32).ravel(),
-        numbers, places, waves, np.stack([quarters, quarters / (2 * n)]).astype(np.float32),
+        numbers, waves, np.stack([quarters, quarters / (2 * n)]).astype(np.float32),
     )  # fmt: skip
 
 
@@ -129,43 +128,51 @@ def _beyond_five(n: int) -> tuple[list[int], int]:
 
 
 @kernel(inner=True)
-def transform(inverse, plane):
-    """`plane.values` to amplitudes as SciPy's `dstn` gives them, or back, in place."""
+def transform(what, plane):
+    """`plane.values` to amplitudes as SciPy's `dstn` gives them, or back, or to those of `dctn`, in
+    place."""
     rows, columns, values, turned, lines = plane
     width, height = values.shape[1], turned.shape[1]
-    _transform_axis(inverse, values.ravel(), width, turned.ravel(), height, rows, lines)
-    _transform_axis(inverse, turned.ravel(), height, values.ravel(), width, columns, lines)
+    _transform_axis(what, values.ravel(), width, turned.ravel(), height, rows, lines)
+    _transform_axis(what, turned.ravel(), height, values.ravel(), width, columns, lines)
 
 
 @kernel(inner=True)
-def _transform_axis(inverse, source, width, target, height, axis, lines):
+def _transform_axis(what, source, width, target, height, axis, lines):
     """All columns of source (n, width) become rows of target (width, height)."""
-    n, other, zero = axis.n, len(lines) // 4, spread(np.float32(0.0))
+    n, other = axis.n, len(lines) // 4
     for begin in range(0, width, PAIR):
         start = min(begin, width - PAIR)  # the last ones may be done twice
-        if inverse:
+        if what == BACK:
             _unfold(source, start, width, axis.quarters[1], n, lines, other)
             _fourier(True, lines, other, axis)
-            for k in range(n):
-                if axis.numbers[k] % 2:
-                    for at in (k * LANES, k * LANES + other):
-                        store(zero - load(lines, at), lines, at)
+            _alternate(axis.numbers, lines, other)
         else:
             for k in range(n):
                 at = axis.numbers[k] * width + start
-                one, two = load(source, at), load(source, at + LANES)
-                if axis.numbers[k] % 2:
-                    one, two = zero - one, zero - two
-                store(one, lines, k * LANES)
-                store(two, lines, k * LANES + other)
+                store(load(source, at), lines, k * LANES)
+                store(load(source, at + LANES), lines, k * LANES + other)
+            if what == SINES:
+                _alternate(axis.numbers, lines, other)
             _fourier(False, lines, other, axis)
             _fold(axis.quarters[0], n, lines, other)
-        places = axis.places if inverse else axis.waves
         for number in range(0, n, LANES):
             here = max(min(number, n - LANES), 0)
             at = start * height + here
+            places = axis.waves[what]
             _turn(lines, 0, places, here, target, at, height)
             _turn(lines, other, places, here, target, at + LANES * height, height)
+
+
+@kernel(inner=True)
+def _alternate(numbers, lines, other):
+    """Change the sign of odd numbers."""
+    apart()
+    zero = spread(np.float32(0.0))
+    for k in range(len(numbers)):
+        if numbers[k] % 2:
+            store(zero - load(lines, k * LANES), lines, k * LANES)
+            store(zero - load(lines, k * LANES + other), lines, k * LANES + other)
 
 
 @kernel(inner=True)

@@ -16,14 +16,14 @@ from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..kernels import kernel
 from ..transforms import stencil_eigenvalues
-from .modes import Factors, ResonantBlock, correlation, cosine_transform, count, solve_modes
+from .modes import Factors, ResonantBlock, correlation, count, solve_modes
 from .operator import HelmholtzOperator
-from .sines import Plane, plane, transform
+from .sines import BACK, COSINES, SINES, Plane, plane, transform
 
 FEWEST = 100  # modes that are always worth their time
 SHARE = 0.1  # of the fluctuation that the coupling of blocks may miss
 # Of the fluctuation to the gap.
-RATIOS = np.array([0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18, 0.15, 0.12, 0.09, 0.06, 0.04])
+RATIOS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18, 0.15, 0.12, 0.09, 0.06, 0.04)
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,54 @@ class Fluctuation:
     reach: int
 
     @staticmethod
-    def of(k2: np.ndarray) -> Fluctuation:
-        mean = float(k2.mean())
-        delta = k2 - mean
-        hat = cosine_transform(delta)
-        spread = math.sqrt(float(np.einsum("ij,ij->", delta, delta)) / delta.size)
-        return Fluctuation(mean, spread, hat, correlation(hat, SHARE))
+    def of(k2: np.ndarray, plane: Plane) -> Fluctuation:
+        hat = np.empty(k2.shape, dtype=np.float32)
+        mean, spread, reach = _fluctuation(k2, plane, hat)
+        return Fluctuation(mean, spread, hat, reach)
+
+
+@kernel()
+def _fluctuation(k2, plane, hat):
+    """Fills `hat`; mean, spread, reach."""
+    (n0, n1), values = k2.shape, plane.values
+    mean = k2.sum() / k2.size
+    values[:] = 0.0
+    square = 0.0
+    for i in range(n0):
+        for j in range(n1):
+            values[i, j] = k2[i, j] - mean
+            square += (k2[i, j] - mean) ** 2
+    transform(COSINES, plane)
+    hat[:] = values[:n0, :n1]
+    return mean, math.sqrt(square / k2.size), correlation(hat, SHARE)
 
 
 def choose(grid: Grid, mean: float, spread: float, reach: int) -> Choice:
     """The fastest choice by the model; arguments as in `Fluctuation`."""
     area, perimeter = math.prod(grid.lengths), 2 * sum(grid.lengths)
     waves = math.sqrt(max(mean, 0.0)) * max(grid.lengths)
-    gap = np.maximum(spread / RATIOS, 2 * math.pi * FEWEST / area)
-    modes = count(area, perimeter, mean + gap) - count(area, perimeter, mean - gap)
-    # along the quarter circle of the ring there are waves / 2 modes
-    blocks = np.clip(modes / 32, 1, max(1, int(0.5 * waves / reach))).astype(int)
-    left = (spread / gap) ** 2
-    iterations = 7 + 200 * left + 70 * waves * left**3
-    entries, of_one, chain = modes**2 / blocks, modes / blocks, 1 - 1 / blocks
-    once = 3e-4 + 2e-8 * grid.size + 6e-5 * blocks
-    once = once + entries * (1.6e-8 + 4e-8 * chain + of_one * (3e-12 + 2.3e-11 * chain))
-    each = grid.size * (8e-9 + 6e-10 * iterations) + 6e-10 * entries + 1e-6 * blocks
-    seconds = once + iterations * each
-    best = int(np.argmin(seconds))
-    return Choice(
-        float(gap[best]), int(blocks[best]), float(iterations[best]), float(seconds[best])
-    )
+    return Choice(*_cheapest(area, perimeter, waves, grid.size, mean, spread, reach))
+
+
+@kernel()
+def _cheapest(area, perimeter, waves, size, mean, spread, reach):
+    fewest = 2 * math.pi * FEWEST / area
+    best = (0.0, 1, 0.0, math.inf)
+    for ratio in RATIOS:
+        gap = max(spread / ratio, fewest)
+        modes = count(area, perimeter, mean + gap) - count(area, perimeter, mean - gap)
+        # along the quarter circle of the ring there are waves / 2 modes
+        blocks = max(1, min(int(0.5 * waves / reach), int(modes / 32)))
+        left = (spread / gap) ** 2
+        iterations = 7 + 200 * left + 70 * waves * left**3
+        entries, of_one, chain = modes**2 / blocks, modes / blocks, 1 - 1 / blocks
+        once = 2e-4 + 1e-8 * size + 5e-5 * blocks
+        once += entries * (1.6e-8 + 4e-8 * chain + of_one * (3e-12 + 2.3e-11 * chain))
+        each = size * (8e-9 + 6e-10 * iterations) + 6e-10 * entries + 1e-6 * blocks
+        seconds = once + iterations * each
+        if seconds < best[3]:
+            best = (gap, blocks, iterations, seconds)
+    return best
 
 
 class Tables(NamedTuple):
@@ -108,7 +129,7 @@ def precondition(r, tables, z):
             values_of[j] = row[j]
         for j in range(n1, values_of.size):
             values_of[j] = 0.0
-    transform(False, plane)
+    transform(SINES, plane)
     flat, factor = values.ravel(), inverse.ravel()
     for a in range(places.size):
         amplitudes[a] = flat[places[a]]
@@ -117,7 +138,7 @@ def precondition(r, tables, z):
         flat[i] *= factor[i]
     for a in range(places.size):
         flat[places[a]] = amplitudes[a]
-    transform(True, plane)
+    transform(BACK, plane)
     for i in range(plane.rows.n):
         row, values_of = z[i * n1 : (i + 1) * n1], values[i]
         for j in range(n1):
@@ -158,7 +179,7 @@ class ResonantTransform:
             self._plane = plane((n0, n1))
             self._inverse = np.zeros_like(self._plane.values)
         self.shape, self.dtype, self.grid = A.shape, A.dtype, A.grid
-        self._k2 = k2 = Fluctuation.of(A.k2)
+        self._k2 = k2 = Fluctuation.of(A.k2, self._plane)
         self.choice = self._given or choose(A.grid, k2.mean, k2.spread, k2.reach)
         self._block: ResonantBlock | None = None
 
