@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from sobolev.pinns.derivatives.readings import make_derivatives
 from sobolev.pinns.networks import MLP, Coordinates
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "pinn_remedies.py"
@@ -56,3 +57,25 @@ def test_spectra_are_those_of_the_whole_jacobian(remedies):
     expected = torch.linalg.eigvalsh(jacobian @ jacobian.T).flip(0).clamp(min=0).numpy()
     assert np.abs(found["boundary"] - expected).max() < 1e-10 * expected[0]
     assert (np.diff(found["equation"]) <= 0).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_poisson_has_its_solution_at_every_scale(remedies, scale):
+    statement, reference = remedies.poisson(scale), remedies.poisson_reference(scale)
+    points = torch.rand(20, 2, dtype=torch.float64) * statement.extent[0][1]
+
+    def exact(points):
+        return torch.sin(scale * points[:, :1]) * torch.sin(scale * points[:, 1:])
+
+    derivatives = make_derivatives("taylor", exact, statement.coordinates)
+    assert derivatives(points, statement.equation).abs().max() < 1e-13 * scale**2
+    grid = torch.from_numpy(reference.on.coordinates().reshape(2, -1).T)
+    assert np.abs(exact(grid)[:, 0].numpy() - reference.numpy().ravel()).max() < 1e-14
+    assert statement.extent == ((0.0, 2.0 * np.pi / scale),) * 2
+
+
+def test_soft_conditions_are_all_in_the_loss(remedies):
+    statement = remedies.soft(remedies.CASES["convection_30"].statement())
+    assert {c.name for c in statement.conditions} == {"initial", "periodic x"}
+    assert not any(c.hard for c in statement.conditions)
+    assert statement.periodic == (False, False)
