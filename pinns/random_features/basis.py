@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...geometry.errors import InputError
+from .patches import TENSOR, along, reference_points, tensor_points
 
 Index = tuple[int, ...]
 
@@ -33,6 +34,16 @@ def _tanh(z: Tensor, order: int) -> list[Tensor]:
             for k in range(len(slope) + 2)
         ]
     return found
+
+
+def _chebyshev(count: int, dimension: int) -> Tensor:
+    """As `reference_points`, nearer to the ends: there a basis is worst."""
+    if dimension > TENSOR:
+        return reference_points(count, dimension)
+    each = along(count, dimension)
+    return tensor_points(
+        [torch.cos(math.pi * (torch.arange(each, dtype=torch.float64) + 0.5) / each)] * dimension
+    )
 
 
 FEATURES: dict[str, Callable[[Tensor, int], list[Tensor]]] = {"sin": _sine, "tanh": _tanh}
@@ -71,9 +82,7 @@ class Basis:
             self.bias = math.pi * uniform(features)
         else:  # the steepest place of each lies in the patch
             self.bias = -(self.weight * uniform(features, dimension)).sum(dim=1)
-        each = math.ceil((3 * features) ** (1.0 / dimension))
-        axis = torch.cos(math.pi * (torch.arange(each, dtype=torch.float64) + 0.5) / each)
-        points = torch.cartesian_prod(*[axis] * dimension).view(-1, dimension)
+        points = _chebyshev(3 * features, dimension)
         layer = self.derivatives(points @ self.weight.T + self.bias, 0)[0]
         _, values, rows = torch.linalg.svd(layer, full_matrices=False)
         self.size = int((values > cutoff * values[0]).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from ...geometry.errors import InputError
 
+TENSOR = 4  # axes whose points are all combinations
+
 
 def gauss(count: int) -> Tensor:
     """Gauss-Legendre points (count,) of [-1, 1]."""
@@ -22,6 +25,20 @@ def gauss(count: int) -> Tensor:
 def tensor_points(axes: Sequence[Tensor]) -> Tensor:
     """All combinations (n, d) of the axes' points."""
     return torch.cartesian_prod(*axes).view(-1, len(axes))
+
+
+def reference_points(count: int, dimension: int) -> Tensor:
+    """About `count` points (n, d) of [-1, 1]^d: Gauss points along each axis, or, in more axes than
+    `TENSOR`, where these would be far too many, a Sobol sequence."""
+    if dimension <= TENSOR:
+        return tensor_points([gauss(along(count, dimension))] * dimension)
+    engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=0)
+    return 2.0 * engine.draw(count, dtype=torch.float64) - 1.0
+
+
+def along(count: int, dimension: int) -> int:
+    """Points along each of `dimension` axes, so that there are at least `count` in all."""
+    return math.ceil(round(count ** (1.0 / dimension), 9))
 
 
 @dataclass(frozen=True)

@@ -23,5 +23,8 @@ RECIPES: dict[str, Recipe] = {
     "helmholtz": Recipe(0, RandomFeatureConfig(patches=(2, 4), refinements=0), 1e-9),
     "convection": Recipe(8, RandomFeatureConfig(patches=4), 1e-8),
     "convection_30": Recipe(5, RandomFeatureConfig(patches=4), 1e-8),
+    "poisson_10d": Recipe(
+        0, RandomFeatureConfig(features=1000, frequency=0.5, patches=1, refinements=0), 2e-3
+    ),
     "waves": Recipe(0, RandomFeatureConfig(features=80, patches=3), 1e-9),
 }

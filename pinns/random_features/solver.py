@@ -14,7 +14,7 @@ from ..conditions import Periodic
 from ..statement import Statement
 from .basis import Basis
 from .elimination import solve_slabs
-from .patches import Patches, gauss
+from .patches import TENSOR, Patches, gauss
 from .result import RandomFeatureConfig, RandomFeatureField, RandomFeatureResult
 from .system import System
 
@@ -43,6 +43,8 @@ def solve(
 
     patches: to start from, instead of those of the config; guess: where Newton begins.
 
+    In more than four coordinates points are a Sobol sequence, and there is one patch.
+
     Raises InputError for unknown parameters (`trainable`), which are for `inverse`, and where the
     equation is not finite at the start. That the tolerance is missed is no exception: see `misfit`
     and `stop_reason` of the result.
@@ -54,6 +56,12 @@ def solve(
             f"{', '.join(statement.trainable)}; random features solve for the unknowns alone"
         )
     began = time.perf_counter()
+    dimension = len(statement.coordinates)
+    if dimension > TENSOR and (patches or config.patches != 1 or config.refinements):
+        raise InputError(
+            f"expected patches=1 and refinements=0 in {dimension} coordinates, got "
+            f"{config.patches} and {config.refinements}; cutting all of them leaves too many pieces"
+        )
     basis = basis_of(statement, config)
     patches = patches or first_patches(statement, config)
     for left in range(config.refinements, -1, -1):

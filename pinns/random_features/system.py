@@ -16,7 +16,7 @@ from ..statement import Statement
 from .basis import Basis, Index
 from .elimination import Rows, Slab, make_slab
 from .joins import make_joins
-from .patches import Patches
+from .patches import Patches, along
 from .terms import Collocation, Group, Term
 
 
@@ -30,9 +30,10 @@ class System:
     def __init__(self, statement: Statement, basis: Basis, patches: Patches, ratio: float) -> None:
         self.statement, self.basis, self.patches = statement, basis, patches
         dimension = len(statement.coordinates)
-        self.each = math.ceil((ratio * basis.size) ** (1.0 / dimension))
+        count = math.ceil(ratio * basis.size)
+        self.each = along(count, dimension)
         self.shape = (patches.count, len(statement.unknowns), basis.size)
-        collocation = Collocation(statement, basis, patches, self.each)
+        collocation = Collocation(statement, basis, patches, count)
         self.cells = collocation.cells
         equation = collocation.equation()
         orders = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from ..conditions import Condition, Periodic
 from ..derivatives.expressions import Function, required
 from ..statement import Statement
 from .basis import Basis, Index
-from .patches import Patches, gauss, tensor_points
+from .patches import TENSOR, Patches, along, reference_points
 
 CONDITION = 30.0
 """How much a row of a condition counts beside one of the equation. All vanish in the solution, so
@@ -46,14 +47,18 @@ class Term:
 
 
 class Collocation:
-    """Where a statement is asked for in patches: at `each` Gauss points along each axis of each.
+    """Where a statement is asked for in patches: at about `count` points of each.
 
-    cells: those of the reference patch, (each^d, d).
+    cells: those of the reference patch, (n, d); face: how many one of its faces needs.
     """
 
-    def __init__(self, statement: Statement, basis: Basis, patches: Patches, each: int) -> None:
-        self.statement, self.basis, self.patches, self.each = statement, basis, patches, each
-        self.cells = tensor_points([gauss(each)] * len(statement.coordinates))
+    def __init__(self, statement: Statement, basis: Basis, patches: Patches, count: int) -> None:
+        self.statement, self.basis, self.patches = statement, basis, patches
+        dimension = len(statement.coordinates)
+        self.cells = reference_points(count, dimension)
+        self.face = along(count, dimension) ** (dimension - 1)
+        if dimension > TENSOR:
+            self.face = math.ceil(count / dimension)
 
     def equation(self) -> Term:
         """The equation at the cells of all patches, as far as they lie in the domain."""
@@ -89,11 +94,14 @@ class Collocation:
         dimension = len(self.statement.coordinates)
         if condition.kind == "initial":
             first = torch.from_numpy(self.patches.places[:, 0] == 0)
-            axes = [torch.zeros(1, dtype=torch.float64), *[gauss(self.each)] * (dimension - 1)]
-            points = self.patches.points(tensor_points(axes))[first].flatten(0, 1)
+            local = torch.zeros(1, 1, dtype=torch.float64)
+            if dimension > 1:
+                across = reference_points(self.face, dimension - 1)
+                local = torch.cat([local.expand(len(across), 1), across], dim=1)
+            points = self.patches.points(local)[first].flatten(0, 1)
             return (points - low) / (high - low)
         faces = 2 * sum(self.patches.count // n for n in self.patches.shape)
-        count = 2 * faces * self.each ** (dimension - 1)
+        count = 2 * faces * self.face
         engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=0)
         return engine.draw(count, dtype=torch.float64)
 

@@ -40,11 +40,22 @@ def test_cases_that_are_linear(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "kdv", "convection"])
+@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "kdv", "convection", "poisson_10d"])
 def test_hard_cases(name):
     recipe, case = RECIPES[name], CASES[name]
-    result = solve_windows(case.statement(), recipe.windows, recipe.config)
+    if recipe.windows:
+        result = solve_windows(case.statement(), recipe.windows, recipe.config)
+    else:
+        result = solve(case.statement(), recipe.config)
     assert result.error(case.reference()) < recipe.accuracy
+
+
+def test_ten_dimensions():
+    case = CASES["poisson_10d"]
+    config = RandomFeatureConfig(features=300, frequency=0.5, patches=1, refinements=0)
+    assert solve(case.statement(), config).error(case.reference()) < 1e-2
+    with pytest.raises(InputError, match="expected patches=1 and refinements=0 in 10 coordinates"):
+        solve(case.statement(), RandomFeatureConfig(patches=1))
 
 
 def test_a_nonlinear_equation_in_time_alone():
