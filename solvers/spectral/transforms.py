@@ -69,6 +69,7 @@ def between(packs, functions, pairs, space, waves):
     for p in range(len(pairs)):
         a, b, z = pairs[p, 0] * size, pairs[p, 1] * size, p * space.blocks * space.block
         if space.complex_valued:
+            # Below, low - low is a zero that is no literal: for each of these Numba compiles anew.
             low = space.run // 2 + 1 if turned else space.run
             # The last place but one is wave -1.
             begin, shift = z + count * space.block, space.run + 1 - count * lanes
