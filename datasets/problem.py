@@ -65,6 +65,14 @@ class Fidelity:
         return ", ".join(parts)
 
 
+ITERATED = tuple(
+    Fidelity(n, tolerance)
+    for n in (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+    for tolerance in (1e-1, 1e-2, 1e-4)
+)
+"""The ladder of steady problems whose solver iterates to a tolerance."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """An input or output of a problem. A scalar has one value a sample, a field one a point.

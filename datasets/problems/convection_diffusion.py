@@ -14,7 +14,18 @@ import numpy as np
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..checks import dual_norm, equation_check, matrix_check
-from ..problem import Arrays, Card, Draw, End, Fidelity, Problem, TruthCheck, Variable, check_range
+from ..problem import (
+    ITERATED,
+    Arrays,
+    Card,
+    Draw,
+    End,
+    Fidelity,
+    Problem,
+    TruthCheck,
+    Variable,
+    check_range,
+)
 from ..random_fields import GaussianField, log_uniform
 
 if TYPE_CHECKING:
@@ -152,8 +163,7 @@ class ConvectionDiffusion(Problem):
         return solve_batch(systems, grid.shape, fidelity.tolerance, threads=threads)
 
     def ladder(self) -> tuple[Fidelity, ...]:
-        sizes = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-        return tuple(Fidelity(n, tolerance) for n in sizes for tolerance in (1e-1, 1e-2, 1e-4))
+        return ITERATED
 
     def reference_fidelity(self) -> Fidelity:
         return Fidelity(512, 1e-9)

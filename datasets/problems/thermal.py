@@ -13,6 +13,7 @@ import numpy as np
 from ...geometry.errors import InputError
 from ...geometry.grid import Grid
 from ..problem import (
+    ITERATED,
     Arrays,
     Card,
     Draw,
@@ -140,8 +141,7 @@ class Thermal(Problem):
         )  # fmt: skip
 
     def ladder(self) -> tuple[Fidelity, ...]:
-        sizes = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-        return tuple(Fidelity(n, tolerance) for n in sizes for tolerance in (1e-1, 1e-2, 1e-4))
+        return ITERATED
 
     def reference_fidelity(self) -> Fidelity:
         return Fidelity(512, 1e-9)
