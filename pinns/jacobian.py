@@ -167,10 +167,14 @@ def rows_one_by_one(parameters: Sequence[Tensor], values: Tensor, at_once: int =
 
 
 class RowsJacobian:
-    """The Jacobian of an objective's rows at its present parameters."""
+    """The Jacobian of an objective's rows at its present parameters.
+
+    It stays there when others are loaded, until the objective's next Jacobian is made.
+    """
 
     def __init__(self, objective: Objective, recording: Recording) -> None:
         self.objective, self.recording = objective, recording
+        recording.follow()
         self._graphs: list[tuple[Tensor, Tensor, Tensor]] | None = None
 
     @property
@@ -180,7 +184,6 @@ class RowsJacobian:
     def blocks(self) -> Iterator[Tensor]:
         """Rows (k, parameters) at a time, in the order of `Objective.rows`."""
         objective = self.objective
-        self.recording.follow()
         for term in objective.terms.values():
             parts = [term.part(rows) for rows in term.rows.split(BLOCK)]
             found = objective.pool.map(self.recording.misfits_by_point, parts)
@@ -222,7 +225,7 @@ class RowsJacobian:
         return self._graphs
 
     def _flat(self, rows: Tensor, w: Tensor, create_graph: bool) -> Tensor:
-        parameters = self.objective.parameters
+        parameters = self.recording.parameters
         slopes = torch.autograd.grad(
             rows, parameters, w, retain_graph=True, create_graph=create_graph, allow_unused=True
         )
@@ -231,21 +234,34 @@ class RowsJacobian:
 
 
 class Recording:
-    """Derivatives of the misfits at single points, by a recorder as long as that can hear them."""
+    """Derivatives of the misfits at single points, by a recorder as long as that can hear them.
+
+    Everything is read from copies of the field, so that the objective may load other parameters.
+    """
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.recorder: Recorder | None = Recorder(objective.field, keep=(objective.statement,))
+        keep = (objective.statement,)
+        self.recorder: Recorder | None = Recorder(objective.field, keep)
         self.derivatives = objective.differentiate(self.recorder.module, "taylor")
-        self.plain = objective.differentiate(objective.field, "taylor")
+        self.copy = copy.deepcopy(objective.field, {id(one): one for one in keep})
+        self.parameters = [p for p in self.copy.parameters() if p.requires_grad]
+        self.plain, self.nested = (
+            objective.differentiate(self.copy, reading) for reading in ("taylor", "nested")
+        )
 
+    @torch.no_grad()
     def follow(self) -> None:
+        """Take over the parameters of the objective."""
+        for own, parameter in zip(self.parameters, self.objective.parameters, strict=True):
+            own.copy_(parameter)
         if self.recorder is not None:
             self.recorder.follow()
 
     def misfits(self, part: Part) -> Tensor:
         """Of a part, (n, misfits), with a graph that can be differentiated in any way."""
-        return self.objective.misfits(part, self.plain)
+        derivatives = self.nested if part.pairs else self.plain
+        return self.objective.misfits(part, derivatives, self.copy)
 
     def misfits_by_point(self, part: Part) -> Tensor:
         """d misfits / d parameters of a part, (n * misfits, parameters)."""
@@ -259,5 +275,4 @@ class Recording:
                 return found.flatten(0, 1)
             except NotLinear:
                 self.recorder = None  # the other way for good
-        values = self.misfits(part).reshape(-1)
-        return rows_one_by_one(self.objective.parameters, values)
+        return rows_one_by_one(self.parameters, self.misfits(part).reshape(-1))

@@ -130,8 +130,8 @@ class Objective:
         Raises InputError where a residual has another shape than one value a point.
         """
         function = part.read(self.field if field is None else field)
-        # Taylor series belong to one point each.
-        derivatives = self.nested if part.pairs else derivatives or self.derivatives
+        if derivatives is None:  # Taylor series belong to one point each
+            derivatives = self.nested if part.pairs else self.derivatives
         found = derivatives(part.points, function)
         each = found if isinstance(found, tuple) else (found,)
         for r in each:
