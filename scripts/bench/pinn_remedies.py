@@ -164,7 +164,11 @@ def r3(runs: Runs, quick: bool, picture: Path) -> list[Row]:
         "fixed points, float32 Adam": config,
         "new points, float32 Adam": anew,
         "R3, float32 Adam": dataclasses.replace(anew, sampler="r3"),
-        "fixed points, float64 Gauss-Newton": control(config, 3 if quick else 100),
+        # Smaller, so that J^T J can be factored.
+        "fixed points, float64 Gauss-Newton": control(
+            dataclasses.replace(config, width=min(width, 30), depth=min(depth, 3)),
+            3 if quick else 200,
+        ),
     }
     found = {label: runs.pinn(label, case, chosen) for label, chosen in named.items()}
     rows = [*(row for row, _ in found.values()), runs.features(random)]
