@@ -134,8 +134,10 @@ def test_every_piece_works_in_the_loop(sampler, weighting, optimisers):
     row = {"adam": [Adam(60, 1e-2)], "lbfgs": [LBFGS(60)], "both": [Adam(60, 1e-2), LBFGS(60)]}
     config = dataclasses.replace(SMALL, sampler=sampler, weighting=weighting, hard_initial=False)
     result = train(heat(), config=config, optimisers=row[optimisers])
-    equation, initial = result.column("equation"), result.column("initial")
-    assert (equation + initial)[-1] < 0.5 * (equation + initial)[0]
+    seen = result.column("initial")
+    if sampler != "causal_r3":  # through whose gate more of the equation is seen with every step
+        seen = seen + result.column("equation")
+    assert seen[-1] < 0.5 * seen[0]
     assert result.stop_reasons == (base.ITERATIONS,) * len(row[optimisers])
     assert result.steps == 60 * len(row[optimisers])
 
