@@ -119,6 +119,7 @@ class HelmholtzOperator:
         if not np.isfinite(k2.sum()):
             raise InputError("expected finite values of k^2, got NaN or infinity")
         self.k2 = np.ascontiguousarray(np.broadcast_to(k2, grid.shape))
+        self.k2.flags.writeable = False  # as the view of a field is: kernels compile for one kind
         self.grid, self.layer = grid, layer
         self.shape = (grid.size, grid.size)
         self.dtype = self.links[0].dtype
