@@ -107,12 +107,13 @@ def test_refuses():
 
 @pytest.mark.slow
 def test_regression_to_rounding():
-    config = dataclasses.replace(CONFIG, points=2500, second_steps=250)
+    # Sines come nearer to rounding than tanh: 7.5e-15 against 1.0e-14.
+    config = dataclasses.replace(CONFIG, activation="sin", points=2500, second_steps=200)
     staged = train_in_stages(regression(), config, 3)
     assert staged.result.error(regression_truth()) < 1e-14  # relative L2; rounding leaves 3e-16
 
 
 @pytest.mark.slow
 def test_an_ordinary_equation_to_twelve_digits():
-    staged = train_in_stages(decay(), CONFIG, 3)
+    staged = train_in_stages(decay(), dataclasses.replace(CONFIG, second_steps=100), 3)
     assert staged.result.error(decay_truth()) < 1e-12
