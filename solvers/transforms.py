@@ -234,7 +234,8 @@ class _Axis:
         return self._apply(values, place, f"i{self.kind}")
 
     def _apply(self, values: np.ndarray, place: int, name: str) -> np.ndarray:
-        if self.size > LARGEST_MATRIX or _largest_prime(self.length) <= LARGEST_PRIME:
+        largest = max(prime_factors(self.length), default=1)
+        if self.size > LARGEST_MATRIX or largest <= LARGEST_PRIME:
             transform: Callable[..., Any] = getattr(fft, name)
             return np.asarray(transform(values, type=self.type, axis=place, overwrite_x=True))
         matrix = _matrix(name, self.type, self.size)
@@ -309,18 +310,19 @@ def _matrix(name: str, type: int, size: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _largest_prime(n: int) -> int:
-    """Largest prime factor of n.
+def prime_factors(n: int) -> tuple[int, ...]:
+    """Of n, the smallest first.
 
-    >>> _largest_prime(255), _largest_prime(257)
-    (17, 257)
+    >>> prime_factors(255), prime_factors(257), prime_factors(1)
+    ((3, 5, 17), (257,), ())
     """
-    largest, factor = 1, 2
+    found, factor = [], 2
     while factor * factor <= n:
         while n % factor == 0:
-            largest, n = factor, n // factor
+            found.append(factor)
+            n //= factor
         factor += 1
-    return max(largest, n)
+    return (*found, n) if n > 1 else tuple(found)
 
 
 def _axis(grid: Grid, number: int, ends: Ends) -> _Axis:

@@ -12,6 +12,7 @@ number, which up to several hundred is faster than the detours for such lengths.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from ..kernels import instructions, kernel
 from ..lanes import LANES, apart, load, spread, store
 from ..spectral.fft import passes, plan, transposed
 from ..spectral.vectors import aligned
+from ..transforms import prime_factors
 
 PAIR = 2 * LANES  # lines that are transformed together
 SINES, BACK, COSINES = range(3)  # what `transform` does
@@ -69,7 +71,8 @@ def axis(n: int) -> Axis:
     >>> axis(84).primes.tolist(), axis(84).smooth
     ([7], 12)
     """
-    primes, smooth = _beyond_five(n)
+    primes = [p for p in prime_factors(n) if p > 5]
+    smooth = n // math.prod(primes)
     order, rows, rest = np.zeros(1, dtype=np.int64), 1, n
     twiddles, roots = [np.zeros((0, 2))], [np.zeros((0, 2))]
     for p in primes:
@@ -110,21 +113,6 @@ def plane(shape: tuple[int, int]) -> Plane:
 def _unit(turns: np.ndarray) -> np.ndarray:
     """cos and sin, (size, 2)"""
     return np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=-1)
-
-
-def _beyond_five(n: int) -> tuple[list[int], int]:
-    """Prime factors beyond 5, and the product of the others."""
-    smooth, rest, primes, p = 1, n, [], 2
-    while rest > 1:
-        if rest % p:
-            p = p + 1 if p * p <= rest else rest
-            continue
-        rest //= p
-        if p > 5:
-            primes.append(p)
-        else:
-            smooth *= p
-    return primes, smooth
 
 
 @kernel(inner=True)
