@@ -28,26 +28,20 @@ def error(result, exact, count=400):
     return (result.field(points) - truth).abs().max().item()
 
 
-@pytest.mark.parametrize("name", ["helmholtz", "waves", "convection_30"])
-def test_cases_that_are_linear(name):
-    recipe, case = RECIPES[name], CASES[name]
-    statement = case.statement()
+SHORT = ("helmholtz", "waves", "convection_30")
+LONG = ("burgers", "allen_cahn", "kdv", "convection", "poisson_10d")
+
+
+@pytest.mark.parametrize(
+    "name", [*SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
+)
+def test_recipes_are_as_accurate_as_they_say(name):
+    recipe, statement = RECIPES[name], CASES[name].statement()
     if recipe.windows:
         result = solve_windows(statement, recipe.windows, recipe.config)
     else:
         result = solve(statement, recipe.config)
-    assert result.error(case.reference()) < recipe.accuracy
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "kdv", "convection", "poisson_10d"])
-def test_hard_cases(name):
-    recipe, case = RECIPES[name], CASES[name]
-    if recipe.windows:
-        result = solve_windows(case.statement(), recipe.windows, recipe.config)
-    else:
-        result = solve(case.statement(), recipe.config)
-    assert result.error(case.reference()) < recipe.accuracy
+    assert result.error(CASES[name].reference()) < recipe.accuracy
 
 
 def test_ten_dimensions():
