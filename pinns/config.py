@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -29,6 +30,8 @@ class PINNConfig:
     For smooth fields only: N must undo for all later times every high mode that u0 brings in.
     points, initial_points, boundary_points: how many of each kind the loss looks at.
     sampler, weighting: names in `samplers.SAMPLERS` and `weights.WEIGHTINGS`.
+    term_weights: by name of a term of the loss (`Statement.terms`), 1 where none is given; they
+    stay for `fixed`, `self_adaptive` and `causal`, and the others start from them.
     refresh_every: steps between new points and weights, 0 for never.
     first, first_steps, rate, decay: a name in `optimisers.FIRST_ORDER`, whose rate falls from
     `rate` to `rate * decay`. second, second_steps: the optimiser after it, a name in
@@ -54,6 +57,7 @@ class PINNConfig:
     boundary_points: int = 256
     sampler: Literal["uniform", "sobol", "adaptive", "r3", "causal_r3"] = "adaptive"
     weighting: Literal["fixed", "gradient_norm", "ntk", "self_adaptive", "causal"] = "gradient_norm"
+    term_weights: dict[str, float] = field(default_factory=dict)
     refresh_every: int = 500
     first: Literal["adam", "multi_adam", "soap"] = "adam"
     first_steps: int = 2000
@@ -87,6 +91,7 @@ class PINNConfig:
             )
         if not 0.0 < self.fourier_scale < math.inf:
             raise InputError(f"expected fourier_scale > 0, got {self.fourier_scale}")
+        object.__setattr__(self, "term_weights", checked_weights(self.term_weights))
         tables: dict[str, dict[str, Any]]
         tables = {
             "network": NETWORKS, "activation": ACTIVATIONS, "sampler": SAMPLERS,
@@ -103,6 +108,12 @@ class PINNConfig:
         """Plain numbers, strings and bools for JSON."""
         return dataclasses.asdict(self)
 
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """The options that decide the result, as `to_dict` has them."""
+        free = ("threads", "checkpoint_every")
+        return {key: value for key, value in self.to_dict().items() if key not in free}
+
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> PINNConfig:
         """The inverse of `to_dict`. Raises InputError on unknown keys."""
@@ -110,6 +121,19 @@ class PINNConfig:
         if unknown := set(plain) - known:
             raise InputError(f"expected PINN options {sorted(known)}, got {sorted(unknown)}")
         return cls(**plain)
+
+
+def checked_weights(weights: Any) -> dict[str, float]:
+    """Weights of terms by name. Raises InputError unless they are finite numbers >= 0."""
+    numbers = isinstance(weights, Mapping) and all(
+        isinstance(w, int | float) and not isinstance(w, bool) and 0.0 <= w < math.inf
+        for w in weights.values()
+    )
+    if not numbers:
+        raise InputError(
+            f"expected term_weights as finite numbers >= 0 by name of a term, got {weights!r}"
+        )
+    return {str(name): float(weight) for name, weight in weights.items()}
 
 
 DEMO = PINNConfig(

@@ -47,9 +47,9 @@ def train(
     progress: called as progress(step, total, text) for every row of the history.
     reference: a Function on a grid of space-time; its relative L2 error becomes a column.
     boundary: Dirichlet values on open axes of a `Problem`.
-    sampler, weighting, optimisers, network: objects in place of those that the config names; a
-    network maps points (n, coordinates) to (n, unknowns), and only what requires a gradient is
-    trained.
+    sampler, weighting, optimisers, network: objects in place of those that the config names, a
+    weighting also in place of `term_weights`; a network maps points (n, coordinates) to
+    (n, unknowns), and only what requires a gradient is trained.
 
     Raises InputError on bad options and inputs, a residual of another shape or not finite at the
     start, and an output folder that is in use. That training stops early is no exception: see
@@ -66,7 +66,7 @@ def train(
         statement = state_problem(problem, inputs or {}, boundary)
     optimisers = optimisers or make_optimisers(config)
     sampler = sampler or SAMPLERS[config.sampler](config.seed)
-    weighting = weighting or WEIGHTINGS[config.weighting]()
+    weighting = weighting or make_weighting(config, statement)
     folder = None if output is None else _folder(Path(output), resume)
     if resume and folder is None:
         raise InputError("expected an output folder to resume from, got none; name it")
@@ -80,6 +80,17 @@ def train(
     if folder is not None:
         result.save(folder)
     return result
+
+
+def make_weighting(config: PINNConfig, statement: Statement) -> Weighting:
+    """The one that the config names. Raises InputError where it weighs a term that is not there."""
+    terms = (statement.with_hard_initial() if config.hard_initial else statement).terms
+    if strangers := [name for name in config.term_weights if name not in terms]:
+        raise InputError(
+            f"expected term_weights of {', '.join(terms)}, got {', '.join(strangers)}; conditions "
+            "that are hard are no terms"
+        )
+    return WEIGHTINGS[config.weighting](weights=config.term_weights)
 
 
 def make_optimisers(config: PINNConfig) -> tuple[Optimiser, Optimiser]:

@@ -84,12 +84,6 @@ class Run:
         return ("step", "stage", "loss", *self.terms, *error, "seconds")
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The options that decide the result."""
-        free = ("threads", "checkpoint_every")
-        return {key: v for key, v in self.config.to_dict().items() if key not in free}
-
-    @property
     def seconds(self) -> float:
         return self.before + time.perf_counter() - self.began - self.measuring
 
@@ -211,7 +205,7 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         return {
-            "config": self.options,
+            "config": self.config.deciding,
             "columns": self.columns,
             "fingerprint": self.fingerprint,
             "stage": self.stage,
@@ -231,7 +225,7 @@ class Run:
         # Another machine may round the last bits of the fingerprint in another way.
         probe = np.array(state["fingerprint"])
         same = {
-            "options": state["config"] == self.options,
+            "options": {**PINNConfig().deciding, **state["config"]} == self.config.deciding,
             "instance": probe.shape == np.shape(self.fingerprint)
             and np.allclose(probe, self.fingerprint, rtol=1e-9, atol=0.0, equal_nan=True),
             "columns of the history": tuple(state["columns"]) == self.columns,

@@ -131,6 +131,11 @@ class Statement:
         columns = tuple(values.unbind(dim=-1))
         return columns if len(self.unknowns) > 1 else columns[0]
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the terms of a loss: the equation, and the conditions that are not hard."""
+        return ("equation", *(c.name for c in self.conditions if not c.hard))
+
     # --- points -----------------------------------------------------------------------------
 
     def times_from_unit(self, unit: Tensor) -> Tensor:

@@ -73,12 +73,12 @@ class Fixed:
 class Balanced(Fixed):
     """Weights w_i = sum_j s_j / s_i of the sizes s that a method gives the terms.
 
-    They have a memory of renewals: w <- memory w + (1 - memory) w_new. A term of size zero keeps
-    its own.
+    They start from `weights` and have a memory of renewals: w <- memory w + (1 - memory) w_new. A
+    term of size zero keeps its own.
     """
 
-    def __init__(self, memory: float = 0.9) -> None:
-        super().__init__()
+    def __init__(self, memory: float = 0.9, weights: Mapping[str, float] | None = None) -> None:
+        super().__init__(weights)
         if not 0.0 <= memory < 1.0:
             raise InputError(f"expected a memory in [0, 1), got {memory}")
         self.memory = memory
@@ -131,11 +131,12 @@ class SelfAdaptive(Fixed):
 
     Gradient ascent of the loss in the weights, lambda <- lambda + rate r^2 / mean(r^2) at each
     renewal, from 1 at points that are new; the mean makes the rate free of the misfit's units.
-    The weights that are handed out have mean 1, so that a term counts as much as before.
+    The weights that are handed out have mean 1, so that a term counts as much as before: what
+    `weights` says.
     """
 
-    def __init__(self, rate: float = 0.1) -> None:
-        super().__init__()
+    def __init__(self, rate: float = 0.1, weights: Mapping[str, float] | None = None) -> None:
+        super().__init__(weights)
         if not rate > 0.0:
             raise InputError(f"expected a rate > 0, got {rate}")
         self.rate = rate
@@ -214,10 +215,11 @@ class Causal(Fixed):
         self.reached = state["reached"]
 
 
-WEIGHTINGS: dict[str, Callable[[], Weighting]] = {
+WEIGHTINGS: dict[str, Callable[..., Weighting]] = {
     "fixed": Fixed,
     "gradient_norm": GradientNorm,
     "ntk": TangentKernel,
     "self_adaptive": SelfAdaptive,
     "causal": Causal,
 }
+"""Each takes `weights`, by name of a term."""

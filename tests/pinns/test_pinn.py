@@ -15,13 +15,14 @@ from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
 from sobolev.geometry.shapes import Interval
+from sobolev.operators.checkpoint import load_state, save_state
 from sobolev.pinns.conditions import Dirichlet, Initial, Periodic
 from sobolev.pinns.config import PINNConfig
 from sobolev.pinns.optimisers import base
 from sobolev.pinns.optimisers.adam import Adam
 from sobolev.pinns.optimisers.lbfgs import LBFGS
 from sobolev.pinns.pinn import train
-from sobolev.pinns.result import load_result
+from sobolev.pinns.result import CHECKPOINT, CHECKPOINT_SCHEMA, load_result
 from sobolev.pinns.samplers import SAMPLERS, ResidualAdaptive
 from sobolev.pinns.statement import Statement, state_problem
 from sobolev.pinns.weights import WEIGHTINGS, Fixed
@@ -125,6 +126,50 @@ def test_a_problem_gives_its_axes_initial_field_and_parameters():
     assert np.array_equal(first, others[0])
     assert np.abs(first - others[1]).max() < 1e-6  # rounding, magnified by forty steps
     assert np.abs(first[0] - inputs["u0"][::4]).max() < 1e-14
+
+
+def test_terms_count_what_the_options_say():
+    config = dataclasses.replace(
+        SMALL, hard_initial=False, first_steps=5, second_steps=0, log_every=1,
+        term_weights={"initial": 100},
+    )  # fmt: skip
+    result = train(heat(), config=config)
+    parts = 100.0 * result.column("initial") + result.column("equation")
+    assert np.allclose(result.column("loss"), parts, rtol=1e-12)
+    given = train(heat(), config=dataclasses.replace(config, term_weights={}),
+                  weighting=Fixed({"initial": 100.0}))  # fmt: skip
+    assert np.array_equal(result.column("loss"), given.column("loss"))
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_weights_of_terms_that_are_not_there(hard):
+    config = dataclasses.replace(SMALL, hard_initial=hard, term_weights={"inital": 10.0})
+    there = "equation" if hard else "equation, initial"
+    with pytest.raises(InputError, match=f"term_weights of {there}, got inital; "):
+        train(heat(), config=config)
+
+
+@pytest.mark.parametrize("weights", [{"initial": -1.0}, {"initial": math.inf}, {"initial": "2"}, 3])
+def test_refuses_weights(weights):
+    with pytest.raises(InputError, match="term_weights as finite numbers >= 0 by name of a term"):
+        PINNConfig(term_weights=weights)
+
+
+def test_options_without_weights_of_terms_are_read(tmp_path):
+    """Those that were saved before there were any."""
+    config = dataclasses.replace(SMALL, first_steps=3, second_steps=3)
+    train(heat(), config=config, output=tmp_path)
+    old = config.to_dict()
+    del old["term_weights"]
+    assert PINNConfig.from_dict(old) == config
+    path = tmp_path / CHECKPOINT
+    state = load_state(path, CHECKPOINT_SCHEMA)
+    del state["config"]["term_weights"]
+    save_state(path, CHECKPOINT_SCHEMA, state)
+    assert train(heat(), config=config, output=tmp_path, resume=True).steps == 6
+    other = dataclasses.replace(config, term_weights={"equation": 2.0})
+    with pytest.raises(InputError, match="options of the stopped run"):
+        train(heat(), config=other, output=tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("weighting", sorted(WEIGHTINGS))

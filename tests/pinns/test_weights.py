@@ -114,6 +114,16 @@ def test_causal_weights_wait_for_earlier_times():
 
 
 @pytest.mark.parametrize("name", sorted(WEIGHTINGS))
+def test_starts_from_given_weights(name):
+    weighting = WEIGHTINGS[name](weights={"initial": 100.0})
+    assert (weighting.current("initial"), weighting.current("equation")) == (100.0, 1.0)
+    weighting.update(objective(weighting))
+    new = {"gradient_norm": 5.1 / 0.1, "ntk": sum(TRACES.values()) / TRACES["initial"]}
+    expected = 0.9 * 100.0 + 0.1 * new.get(name, 100.0)
+    assert weighting.current("initial") == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTINGS))
 def test_resumes_with_the_same_bits(name):
     one, other = WEIGHTINGS[name](), WEIGHTINGS[name]()
     points = torch.rand(30, 2)

@@ -50,6 +50,16 @@ def test_a_method_sets_defaults_that_flags_override(capsys):
     assert json.loads(Path("out/instance.json").read_text())["method"] == "broyden"
 
 
+def test_weights_of_terms_from_a_file_and_from_a_flag(capsys):
+    Path("options.yaml").write_text("pinn: {weighting: fixed, term_weights: {initial: 100}}")
+    words = ("pinn", "burgers", *QUICK, "--output", "out", "--config", "options.yaml")
+    assert run(*words) == 0
+    config = json.loads(Path("out/config.json").read_text())["config"]
+    assert config["term_weights"] == {"initial": 100.0}
+    assert run(*words, "--force", "--pinn.term_weights", '{"start": 7}') == 2
+    assert "expected term_weights of equation, initial, got start" in capsys.readouterr().err
+
+
 SHORT = ("--problem.horizon", "0.05", "--problem.frames", "2")
 
 
