@@ -25,7 +25,7 @@ from ..geometry.points import PointCloud
 from .config import PRECISIONS, PINNConfig
 from .constraints import StatedField
 from .networks import Coordinates, make_network
-from .statement import Statement
+from .statement import ROUNDING, Statement
 
 CHECKPOINT_SCHEMA = "sobolev-pinn-checkpoint-1"
 WEIGHTS, CONFIG, HISTORY, CHECKPOINT = (
@@ -50,13 +50,18 @@ def predict(field: nn.Module, statement: Statement, grid: Grid, chunk: int = 163
 
     The axis of unknowns only where there are several.
     """
+    values = values_at(field, grid_points(statement, grid), chunk)
+    return values.reshape(*values.shape[:-1], *grid.shape)
+
+
+def grid_points(statement: Statement, grid: Grid) -> np.ndarray:
+    """Points (n, coordinates) of a grid of space-time. Raises InputError for other axes."""
     if grid.names != statement.coordinates:
         raise InputError(
             f"expected a grid with the axes {statement.coordinates}, got {grid.names}; "
             "name its axes after the coordinates"
         )
-    values = values_at(field, grid.coordinates().reshape(grid.ndim, -1).T, chunk)
-    return values.reshape(*values.shape[:-1], *grid.shape)
+    return grid.coordinates().reshape(grid.ndim, -1).T
 
 
 def values_at(field: nn.Module, points: np.ndarray, chunk: int = 16384) -> np.ndarray:
@@ -86,6 +91,28 @@ def relative_error(field: nn.Module, statement: Statement, reference: Function) 
     if truth.ndim > len(shape):
         prediction = prediction.reshape(-1, *shape)[: len(truth)]
     return float(np.max(error(prediction, truth, reference.on)))
+
+
+def reference_within(reference: Function, statement: Statement) -> Function | None:
+    """A reference at those of its points that a statement's times reach, the first one excepted.
+
+    None where there are none.
+    """
+    assert statement.times is not None  # `windows` looked
+    on, values = reference.on, reference.numpy()
+    if isinstance(on, Grid):
+        points, weights = grid_points(statement, on), on.weights.reshape(-1)
+    elif isinstance(on, PointCloud):
+        points, weights = on.points, on.weights
+    else:
+        raise InputError(f"expected a reference on a grid or points, got {type(on).__name__}")
+    first, last = statement.times
+    slack = ROUNDING * (last - first)
+    here = (points[:, 0] > first + slack) & (points[:, 0] <= last + slack)
+    if not here.any():
+        return None
+    flat = values.reshape(*values.shape[: values.ndim - len(on.shape)], -1)
+    return Function(flat[..., here], PointCloud(points[here], weights[here]))
 
 
 @dataclass(frozen=True)

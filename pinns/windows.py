@@ -20,12 +20,20 @@ from .conditions import Condition, Data, Initial
 from .config import PINNConfig
 from .derivatives.readings import make_derivatives
 from .fields import Points
-from .pinn import train
+from .pinn import make_weighting, train
 from .random_features import RandomFeatureConfig, RandomFeatureResult, load_features
 from .random_features import solve as solve_features
 from .random_features.patches import Patches
 from .random_features.solver import first_patches
-from .result import CHECKPOINT, CONFIG, PINNResult, load_result, predict, relative_error
+from .result import (
+    CHECKPOINT,
+    CONFIG,
+    PINNResult,
+    load_result,
+    predict,
+    reference_within,
+    relative_error,
+)
 from .run import Progress
 from .statement import Statement
 
@@ -173,25 +181,57 @@ def train_windows(
     output: Path | str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    reference: Function | None = None,
 ) -> WindowedResult[PINNResult]:
     """Train a PINN in every window (see `train`).
 
     output: a folder with a folder for each window; resume: windows that are done there are read,
     and the one that was stopped goes on with the same bits.
+    progress: called as progress(step, total, text), the steps of all windows, the text with the
+    window. reference: over all times; a window that has no points of it has no column of errors.
     """
     if resume and output is None:
         raise InputError("expected an output folder to resume from, got none; name it")
+    config = config or PINNConfig()
+    make_weighting(config, statement)  # refuses terms that no window has
+    count = len(window_times(statement, windows)) - 1
 
     def solve(here: Statement, previous: PINNResult | None, number: int) -> PINNResult:
+        weights = {name: w for name, w in config.term_weights.items() if name in here.terms}
+        own = dataclasses.replace(config, term_weights=weights)
+        told = None if progress is None else in_window(progress, number, count)
+        truth = None if reference is None else reference_within(reference, here)
         if output is None:
-            return train(here, config=config, progress=progress)
+            return train(here, config=own, progress=told, reference=truth)
         folder = window_folder(Path(output), number)
         if resume and (folder / CONFIG).is_file():
-            return load_result(folder, here)
+            done = load_result(folder, here)
+            check_options(done.config.deciding, own.deciding, folder)
+            return done
         stopped = resume and (folder / CHECKPOINT).is_file()
-        return train(here, config=config, output=folder, resume=stopped, progress=progress)
+        return train(
+            here, config=own, output=folder, resume=stopped, progress=told, reference=truth
+        )
 
     return march(statement, windows, solve)
+
+
+def in_window(progress: Progress, number: int, count: int) -> Progress:
+    """A callback for one window that tells the one for all of them."""
+
+    def told(step: int, total: int, text: str) -> None:
+        progress(number * total + step, count * total, f"window {number + 1} of {count}, {text}")
+
+    return told
+
+
+def check_options(kept: Any, given: Any, folder: Path) -> None:
+    """Raise InputError where a window was solved with other options."""
+    if kept != given:
+        raise InputError(
+            f"expected the options of the stopped run in {folder}, got others; resume with the "
+            "same ones or start anew"
+        )
 
 
 def solve_windows(
@@ -200,22 +240,26 @@ def solve_windows(
     config: RandomFeatureConfig | None = None,
     output: Path | str | None = None,
     resume: bool = False,
+    progress: Progress | None = None,
 ) -> WindowedResult[RandomFeatureResult]:
     """Solve every window by random features (see `random_features.solve`).
 
     A window starts with the space patches of the one before. output, resume: as in
-    `train_windows`.
+    `train_windows`. progress: called as progress(windows, total, text) after each of them.
     """
     chosen = config or RandomFeatureConfig()
     if resume and output is None:
         raise InputError("expected an output folder to resume from, got none; name it")
+    count = len(window_times(statement, windows)) - 1
 
     def solve(
         here: Statement, previous: RandomFeatureResult | None, number: int
     ) -> RandomFeatureResult:
         folder = None if output is None else window_folder(Path(output), number)
         if resume and folder is not None and (folder / "features.json").is_file():
-            return load_features(folder, here)
+            done = load_features(folder, here)
+            check_options(done.config, chosen, folder)
+            return done
         patches = first_patches(here, chosen)
         guess = None
         if previous is not None:
@@ -227,9 +271,24 @@ def solve_windows(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             result.save(folder)
+        if progress is not None:
+            in_window(progress, number, count)(1, 1, f"misfit {result.misfit:.1e}")
         return result
 
     return march(statement, windows, solve)
+
+
+def load_windows(
+    folder: Path,
+    statement: Statement,
+    windows: int | Sequence[float],
+    load: Callable[[Path, Statement], Result],
+) -> WindowedResult[Result]:
+    """Read what `train_windows` or `solve_windows` left in a folder.
+
+    load: `load_result` or `load_features`. Raises InputError as these do.
+    """
+    return march(statement, windows, lambda here, _, i: load(window_folder(folder, i), here))
 
 
 def held(field: nn.Module, statement: Statement) -> Callable[[Tensor], Tensor]:

@@ -1,5 +1,6 @@
 """Windows in time: one solution of many, started from each other, resumed with the same bits."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,13 +10,20 @@ import torch
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
+from sobolev.geometry.points import PointCloud
 from sobolev.geometry.shapes import Box
 from sobolev.pinns import windows
 from sobolev.pinns.conditions import Data, Dirichlet, Initial, Periodic
 from sobolev.pinns.config import PINNConfig
 from sobolev.pinns.random_features import RandomFeatureConfig
+from sobolev.pinns.result import load_result
 from sobolev.pinns.statement import Statement
-from sobolev.pinns.windows import solve_windows, train_windows, window_statement
+from sobolev.pinns.windows import (
+    load_windows,
+    solve_windows,
+    train_windows,
+    window_statement,
+)
 
 FEATURES = RandomFeatureConfig(features=150, patches=2, refinements=0)
 SMALL = PINNConfig(
@@ -71,12 +79,16 @@ def test_a_pinn_in_windows_and_its_resume(tmp_path, monkeypatch):
     calls = []
 
     def stop_at_the_second(step, total, text):
-        calls.append(step)
-        if calls.count(12) == 2:  # in the second window
+        calls.append((step, total, text.split(",")[0]))
+        if step == 22 + 12:  # in the second window
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_windows(heat(), 2, SMALL, tmp_path / "cut", progress=stop_at_the_second)
+    assert calls == [
+        *((step, 44, "window 1 of 2") for step in (4, 8, 10, 12, 16, 20, 22)),
+        *((step, 44, "window 2 of 2") for step in (26, 30, 32, 34)),
+    ]
     trained = []
     original = windows.train
     monkeypatch.setattr(windows, "train", lambda *a, **k: trained.append(k) or original(*a, **k))
@@ -84,13 +96,52 @@ def test_a_pinn_in_windows_and_its_resume(tmp_path, monkeypatch):
     assert [k["resume"] for k in trained] == [True]  # the first window is read
     grid = heat_truth().on
     assert np.array_equal(resumed.predict(grid), whole.predict(grid))
+    read = load_windows(tmp_path / "cut", heat(), 2, load_result)
+    assert np.array_equal(read.predict(grid), whole.predict(grid))
+    other = dataclasses.replace(SMALL, points=65)
+    with pytest.raises(InputError, match=r"options of the stopped run in .*window-000"):
+        train_windows(heat(), 2, other, tmp_path / "cut", resume=True)
+
+
+def test_every_window_is_measured_where_the_reference_has_points():
+    config = dataclasses.replace(SMALL, first_steps=2, second_steps=2)
+    truth = heat_truth()
+    grid = truth.on.with_shape((3, 32))  # times 0, 1 and 2
+    few = Function(truth.numpy()[::10], grid)
+    result = train_windows(heat(), 4, config, reference=few)
+    assert ["error" in one.columns for one in result.results] == [False, True, False, True]
+    last = result.results[3]
+    end = Function(few.numpy()[2], PointCloud([(2.0, x) for x in grid.axes[1]]))
+    assert last.column("error")[-1] == pytest.approx(last.error(end), rel=1e-12)
+
+
+def test_weights_are_of_terms_of_any_window():
+    data = Data(np.array([[1.8, 0.2]]), np.array([0.1]))
+    statement = heat()
+    stated = dataclasses.replace(statement, conditions=(*statement.conditions, data))
+    config = dataclasses.replace(
+        SMALL, first_steps=2, second_steps=0, term_weights={"data": 5.0, "initial": 2.0}
+    )
+    first, second = train_windows(stated, 2, config).results
+    assert first.config.term_weights == {"initial": 2.0}
+    assert second.config.term_weights == config.term_weights
+    with pytest.raises(InputError, match="term_weights of equation, initial, got data"):
+        train_windows(heat(), 2, config)
 
 
 def test_random_features_resume_with_the_same_bits(tmp_path):
     whole = solve_windows(heat(), 3, FEATURES, tmp_path)
     for path in (tmp_path / "window-002").iterdir():
         path.unlink()
-    resumed = solve_windows(heat(), 3, FEATURES, tmp_path, resume=True)
+    told = []
+    resumed = solve_windows(
+        heat(), 3, FEATURES, tmp_path, resume=True, progress=lambda *words: told.append(words)
+    )
+    ((done, total, text),) = told  # the other two are read
+    assert (done, total, text.split(",")[0]) == (3, 3, "window 3 of 3")
+    other = dataclasses.replace(FEATURES, features=151)
+    with pytest.raises(InputError, match="options of the stopped run"):
+        solve_windows(heat(), 3, other, tmp_path, resume=True)
     grid = heat_truth().on
     assert np.array_equal(resumed.predict(grid), whole.predict(grid))
 
