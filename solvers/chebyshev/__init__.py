@@ -5,5 +5,6 @@
 - `ultraspherical.py`: linear ordinary equations of any order, as sparse systems
 - `boundary.py`: conditions at the ends; `modes.py`: eigenfunctions of the Laplacian under them
 - `box.py`: Poisson and Helmholtz equations on boxes, directly
+- `sparse.py`: the same in many dimensions, by sparse polynomials; `lower_sets.py`: those
 - `integrate.py`: u_t = a lap u + N(u) in time; `wave.py`: u_tt = c^2 lap u
 """
