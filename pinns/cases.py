@@ -37,8 +37,7 @@ class Case:
     """An equation, its solution on a grid or at points, and a recipe.
 
     solution: values on `on`. accuracy: the relative L2 error to come below. classical: the same
-    by the solver of this package for a tolerance, and `method` its name; None where none takes
-    so many dimensions.
+    by the solver of this package for a tolerance, and `method` its name.
     windows: in time, each with a network by the recipe.
     """
 
@@ -264,7 +263,20 @@ def poisson(dimension: int = 10) -> Statement:
 
 
 def poisson_solution(cloud: PointCloud) -> np.ndarray:
-    return np.asarray(np.sin(0.5 * np.pi * cloud.points).sum(axis=1))
+    return sines(cloud.points)
+
+
+def sines(points: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sin(0.5 * np.pi * points).sum(axis=1))
+
+
+def poisson_sparse(cloud: PointCloud, tolerance: float) -> np.ndarray:
+    """Raises InputError where the tolerance is out of reach."""
+    from ..solvers.chebyshev.sparse import solve_sparse
+
+    cube = ((0.0, 1.0),) * cloud.ndim
+    found = solve_sparse(lambda x: (0.5 * np.pi) ** 2 * sines(x), sines, cube, tolerance)
+    return found(cloud.points)
 
 
 def waves() -> Statement:
@@ -325,6 +337,7 @@ CASES: dict[str, Case] = {
     "poisson_10d": Case(
         poisson, PointCloud(np.random.default_rng(0).random((10_000, 10))), poisson_solution,
         recipe(width=30, depth=2, points=2000, second_steps=150), 1e-4,
+        poisson_sparse, "sparse polynomials",
     ),
     "waves": Case(
         waves, Grid(((0.0, 1.0),), (401,)), lambda on: np.sin(4.0 * np.pi * on.axes[0]),

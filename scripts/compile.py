@@ -47,6 +47,13 @@ def compile_training(precision: Precision) -> None:
     train(case.statement(), config=config)
 
 
+def compile_sparse() -> None:
+    """Solve an equation in one dimension by sparse polynomials."""
+    from sobolev.solvers.chebyshev.sparse import solve_sparse
+
+    solve_sparse(lambda x: 0 * x[:, 0], lambda x: x[:, 0], ((0.0, 1.0),), TOLERANCE)
+
+
 def main(argv: Sequence[str]) -> int:
     """All problems, or those that are named. One that fails, for want of an optional package
     perhaps, is told on standard error and compiles on its first use; the others go on.
@@ -56,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         started = {pool.submit(compile_kernels, name): name for name in names}
         if not argv:
+            started[pool.submit(compile_sparse)] = "sparse polynomials"
             precisions: tuple[Precision, ...] = ("float64", "float32")
             for precision in precisions:
                 started[pool.submit(compile_training, precision)] = f"pinn in {precision}"

@@ -57,7 +57,7 @@ def test_cole_hopf_agrees_with_the_spectral_solver():
     assert np.abs(found.fields[0] - cole_hopf(times, fine.axes[0])).max() < 1e-7
 
 
-@pytest.mark.parametrize("name", ["helmholtz", "convection"])
+@pytest.mark.parametrize("name", ["helmholtz", "convection", "poisson_10d"])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-8])
 def test_classical_solvers_meet_their_tolerance(name, tolerance):
     case = CASES[name]
