@@ -109,7 +109,7 @@ def _folder(folder: Path, resume: bool) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise InputError(f"expected a folder at {folder}, cannot make it: {problem}") from None
-    if any(folder.iterdir()):
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
         raise InputError(f"expected an empty folder, got {folder}; resume it or name another")
     return folder
 

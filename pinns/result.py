@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,24 @@ class PINNResult:
         }
         write_whole(folder / CONFIG, json.dumps(facts, indent=2).encode())
         write_history(folder, self.columns, self.history)
+
+
+def training_curves(results: Sequence[PINNResult]) -> dict[str, np.ndarray]:
+    """Columns seconds, loss and error of results that were trained one after the other.
+
+    nan where there was no reference to tell the error.
+    """
+    curves: dict[str, list[float]] = {"seconds": [], "loss": [], "error": []}
+    before = 0.0
+    for result in results:
+        curves["seconds"].extend(before + result.column("seconds"))
+        curves["loss"].extend(result.column("loss"))
+        known = "error" in result.columns
+        curves["error"].extend(
+            result.column("error") if known else [math.nan] * len(result.history)
+        )
+        before += result.seconds
+    return {name: np.array(values) for name, values in curves.items()}
 
 
 def write_history(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[float]]) -> None:

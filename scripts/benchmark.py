@@ -44,7 +44,7 @@ from sobolev.scripts.common import (
     progress_bar,
     software,
 )
-from sobolev.scripts.pinn import INSTANCE
+from sobolev.scripts.pinn_instance import INSTANCE
 
 SCHEMA = "sobolev-benchmark"
 

@@ -16,7 +16,7 @@ from sobolev.datasets.ruler import Contestant, Inputs, answer_frames
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
-from sobolev.scripts.pinn import load_solution, spacetime
+from sobolev.scripts.pinn_instance import load_solution, pieces, spacetime
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _contestant(name: str, bundle: Any, grid: Grid) -> Contestant:
 
 def pinn_case(folder: Path) -> Case:
     """The case of what `sobolev pinn` solved: its one instance, all frames after the first."""
-    from sobolev.pinns.result import PINNResult
+    from sobolev.pinns.result import PINNResult, training_curves
 
     instance, problem, draw, result = load_solution(folder)
     grid = problem.grid(256)
@@ -87,7 +87,12 @@ def pinn_case(folder: Path) -> Case:
         "command": instance.command,
         "parameters": sum(p.numel() for p in result.field.parameters()),
     }  # fmt: skip
-    if isinstance(result, PINNResult):
-        curve = {name: result.column(name).tolist() for name in ("seconds", "loss", "error")}
-        facts |= {"log": curve, "stop_reasons": list(result.stop_reasons)}
+    trained = [one for one in pieces(result) if isinstance(one, PINNResult)]
+    if trained:
+        curves = {
+            name: [float(v) if np.isfinite(v) else None for v in values]
+            for name, values in training_curves(trained).items()
+        }
+        reasons = [reason for one in trained for reason in one.stop_reasons]
+        facts |= {"log": curves, "stop_reasons": reasons}
     return Case(problem, [draw], grid, [contestant], [facts])

@@ -8,22 +8,14 @@ to be held against.
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sobolev.datasets.files import write_whole
-from sobolev.datasets.problem import Problem
-from sobolev.datasets.registry import make_problem, problems
+from sobolev.datasets.registry import problems
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
-from sobolev.geometry.grid import Grid
 from sobolev.scripts.common import (
     Parser,
     command_line,
@@ -33,106 +25,29 @@ from sobolev.scripts.common import (
     only_writer,
     progress_bar,
 )
+from sobolev.scripts.pinn_instance import (
+    INSTANCE,
+    RANDOM_FEATURES,
+    Instance,
+    clear,
+    reference,
+)
 
 if TYPE_CHECKING:
     from sobolev.pinns.config import PINNConfig
     from sobolev.pinns.random_features import RandomFeatureConfig, RandomFeatureResult
     from sobolev.pinns.result import PINNResult
+    from sobolev.pinns.statement import Statement
+    from sobolev.pinns.windows import WindowedResult
+    from sobolev.scripts.pinn_instance import Solved
 
-INSTANCE = "instance.json"
 PICTURE = "pictures.png"
-RANDOM_FEATURES = "random_features"
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One sample of a problem's inputs, as `instance.json` holds it."""
-
-    problem: str
-    problem_config: dict[str, Any]
-    seed: int
-    sample: int
-    command: str
-    method: str = "adaptive"
-
-    def make(self) -> tuple[Problem, dict[str, Any]]:
-        """The problem and the drawn input."""
-        problem = make_problem(self.problem, self.problem_config)
-        return problem, problem.draw_sample(self.seed, self.sample)
-
-    @classmethod
-    def load(cls, folder: Path) -> Instance:
-        """Raises InputError where the folder holds no trained PINN."""
-        try:
-            return cls(**json.loads((folder / INSTANCE).read_text()))
-        except (OSError, ValueError, TypeError) as problem:
-            raise InputError(f"expected a trained PINN in {folder}: {problem}") from None
-
-
-def spacetime(problem: Problem, grid: Grid) -> Grid:
-    """The grid with the stored times as its first axis, or as it is where nothing moves."""
-    times = problem.times
-    if times is None:
-        return grid
-    return Grid(
-        ((float(times[0]), float(times[-1])), *grid.extent),
-        (len(times), *grid.shape),
-        (False, *grid.wraps),
-        names=("t", *grid.names),
-        units=grid.units,
-    )
-
-
-def reference(problem: Problem, draw: dict[str, Any], resolution: int, threads: int) -> Function:
-    """The reference solution of one instance, ([outputs,] *axes of `spacetime`).
-
-    The axis of outputs is there where the equation has several unknowns.
-
-    Raises InputError where the reference did not converge.
-    """
-    grid = problem.grid(resolution)
-    solution = problem.solve_draws([draw], grid, problem.reference_fidelity(), threads)
-    if not bool(solution.converged[0]):
-        raise InputError(f"the reference did not converge: {solution.reason[0]}")
-    values = solution.fields[0]
-    if problem.times is not None and len(problem.outputs) > 1:
-        values = np.moveaxis(values, 1, 0)
-    if len(problem.unknowns) > 1 and len(problem.outputs) == 1:
-        values = values[None]
-    return Function(values, spacetime(problem, grid))
-
-
-def solver_inputs(problem: Problem, draw: dict[str, Any]) -> dict[str, Any]:
-    """The inputs of the instance on a grid that resolves them."""
-    grid = problem.grid(problem.reference_fidelity().resolution)
-    return {
-        name: float(value) if np.ndim(value) == 0 else value
-        for name, value in problem.evaluate(draw, grid).items()
-    }
 
 
 def word_after(flag: str, argv: Sequence[str]) -> str:
     """The value of `flag value` or `flag=value`, empty where it is not given."""
     words = [part for word in argv for part in word.split("=", 1)]
     return words[words.index(flag) + 1] if flag in words[:-1] else ""
-
-
-def load_solution(
-    folder: Path,
-) -> tuple[Instance, Problem, dict[str, Any], PINNResult | RandomFeatureResult]:
-    """What the command wrote: the instance, its problem and input, and the solution.
-
-    Raises InputError where the folder holds none.
-    """
-    from sobolev.pinns.random_features import load_features
-    from sobolev.pinns.result import load_result
-    from sobolev.pinns.statement import state_problem
-
-    instance = Instance.load(folder)
-    problem, draw = instance.make()
-    statement = state_problem(problem, solver_inputs(problem, draw))
-    load = load_features if instance.method == RANDOM_FEATURES else load_result
-    return instance, problem, draw, load(folder, statement)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -154,6 +69,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--recipe", choices=list(recipes), default="quick", help="defaults of the options --pinn.*"
     )
+    parser.add_argument("--windows", type=int, default=1, help="solve so many pieces of the time")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     method = word_after("--method", argv) or "adaptive"
     if method == RANDOM_FEATURES:
@@ -169,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(given.output or f"{given.name}-pinn")
     instance = Instance(
         given.name, given_options(given, "problem", problems), given.instance_seed, given.sample,
-        command_line("pinn", argv), method,
+        command_line("pinn", argv), method, given.windows,
     )  # fmt: skip
     config: PINNConfig | RandomFeatureConfig
     if method == RANDOM_FEATURES:
@@ -188,58 +104,72 @@ def run(
     force: bool,
 ) -> int:
     """Solve into a folder that is ours alone."""
+    from sobolev.pinns.pinn import make_weighting
     from sobolev.pinns.random_features import RandomFeatureConfig
-    from sobolev.pinns.result import CHECKPOINT
-    from sobolev.pinns.statement import state_problem
     from sobolev.scripts.pinn_pictures import draw_pictures
 
-    problem, draw = instance.make()
-    inputs = solver_inputs(problem, draw)
-    state_problem(problem, inputs)  # refuses what cannot be stated before the reference is solved
-    truth = reference(problem, draw, resolution, getattr(config, "threads", 1))
     if (folder / INSTANCE).exists() and not force:
         raise InputError(f"{folder} holds a trained PINN; choose another --output or --force")
-    if force and any((folder / name).exists() for name in (INSTANCE, CHECKPOINT)):
-        shutil.rmtree(folder)
-    result: PINNResult | RandomFeatureResult
-    if isinstance(config, RandomFeatureConfig):
-        result = solve_by_features(problem, inputs, config, folder)
-    else:
-        result = train_network(problem, inputs, config, folder, truth)
+    # What cannot be stated is refused before the reference is solved and anything is removed.
+    statement = instance.state()
+    if not isinstance(config, RandomFeatureConfig):
+        make_weighting(config, statement)
+    truth = reference(*instance.make(), resolution, getattr(config, "threads", 1))
+    if force:
+        clear(folder)
+    result: Solved
+    with instance.begun(folder):
+        if isinstance(config, RandomFeatureConfig):
+            result = solve_by_features(statement, instance.windows, config, folder)
+        else:
+            result = train_network(statement, instance.windows, config, folder, truth)
     print(f"relative L2 error {result.error(truth):.3e} after {result.seconds:.1f} s")
     draw_pictures(result, folder, truth, folder / PICTURE)
-    # The instance is written last: a folder with a checkpoint and without it was interrupted.
-    write_whole(folder / INSTANCE, json.dumps(instance.__dict__, indent=2))
+    instance.finish(folder)
     print(f"pictures: {folder / PICTURE}")
     print(f"result: {folder}/")
     return 0
 
 
 def train_network(
-    problem: Problem, inputs: dict[str, Any], config: PINNConfig, folder: Path, truth: Function
-) -> PINNResult:
+    statement: Statement, windows: int, config: PINNConfig, folder: Path, truth: Function
+) -> PINNResult | WindowedResult[PINNResult]:
     """Train, or go on where a run into this folder was stopped."""
     from sobolev.pinns.pinn import train
     from sobolev.pinns.result import CHECKPOINT
+    from sobolev.pinns.windows import WindowedResult, train_windows
 
-    resume = (folder / CHECKPOINT).exists()
+    result: PINNResult | WindowedResult[PINNResult]
     with progress_bar("pinn") as progress:
-        result = train(problem, inputs, config, folder, resume, progress, reference=truth)
-    print(f"stopped: {'; then '.join(result.stop_reasons)}")
+        if windows > 1:
+            result = train_windows(statement, windows, config, folder, True, progress, truth)
+        else:
+            resume = (folder / CHECKPOINT).exists()
+            result = train(statement, None, config, folder, resume, progress, reference=truth)
+    parts = result.results if isinstance(result, WindowedResult) else (result,)
+    for number, one in enumerate(parts, 1):
+        window = f"window {number} " if windows > 1 else ""
+        print(f"{window}stopped: {'; then '.join(one.stop_reasons)}")
     return result
 
 
 def solve_by_features(
-    problem: Problem, inputs: dict[str, Any], config: RandomFeatureConfig, folder: Path
-) -> RandomFeatureResult:
+    statement: Statement, windows: int, config: RandomFeatureConfig, folder: Path
+) -> RandomFeatureResult | WindowedResult[RandomFeatureResult]:
     """Solve by random features, and say what that is."""
     from sobolev.pinns.random_features import solve
-    from sobolev.pinns.statement import state_problem
+    from sobolev.pinns.windows import WindowedResult, solve_windows
 
-    result = solve(state_problem(problem, inputs), config)
-    folder.mkdir(parents=True, exist_ok=True)
-    result.save(folder)
-    print(result)
+    result: RandomFeatureResult | WindowedResult[RandomFeatureResult]
+    if windows > 1:
+        with progress_bar("random features") as progress:
+            result = solve_windows(statement, windows, config, folder, True, progress)
+    else:
+        result = solve(statement, config)
+        result.save(folder)
+    parts = result.results if isinstance(result, WindowedResult) else (result,)
+    for number, one in enumerate(parts, 1):
+        print(f"window {number}: {one}" if windows > 1 else one)
     return result
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,11 +18,14 @@ from sobolev.geometry.grid import Grid
 from sobolev.geometry.norms import energy_spectrum
 from sobolev.operators.checkpoint import load_state
 from sobolev.pinns.derivatives.readings import make_derivatives
-from sobolev.pinns.random_features import RandomFeatureResult
-from sobolev.pinns.result import CHECKPOINT, CHECKPOINT_SCHEMA, PINNResult
+from sobolev.pinns.result import CHECKPOINT, CHECKPOINT_SCHEMA, PINNResult, training_curves
+from sobolev.pinns.windows import window_folder
 from sobolev.scripts import figures
+from sobolev.scripts.pinn_instance import pieces
 
-Solved = PINNResult | RandomFeatureResult
+if TYPE_CHECKING:
+    from sobolev.scripts.pinn_instance import Solved
+
 CHUNK = 4096
 TIMES = 129
 
@@ -111,15 +115,18 @@ def residual_size(result: Solved, grid: Grid, cut: tuple[Any, ...]) -> np.ndarra
 def draw_training(axes: Axes, result: Solved) -> None:
     """Loss and error by seconds; for random features the two figures that they have."""
     axes.set_title("training")
-    if not isinstance(result, PINNResult):
+    trained = [one for one in pieces(result) if isinstance(one, PINNResult)]
+    if not trained:
         axes.set_axis_off()
-        text = f"{result.unknowns:,} unknowns\nmisfit {result.misfit:.1e}\n{result.seconds:.1f} s"
+        solved = [one for one in pieces(result) if not isinstance(one, PINNResult)]
+        unknowns, misfit = sum(one.unknowns for one in solved), max(one.misfit for one in solved)
+        text = f"{unknowns:,} unknowns\nmisfit {misfit:.1e}\n{result.seconds:.1f} s"
         axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12)
         return
-    seconds = result.column("seconds")
+    curves = training_curves(trained)
     for name, colour in (("loss", figures.COLOURS[1]), ("error", figures.COLOURS[0])):
-        if name in result.columns:
-            axes.semilogy(seconds, result.column(name), color=colour, lw=1.2, label=name)
+        if np.isfinite(curves[name]).any():
+            axes.semilogy(curves["seconds"], curves[name], color=colour, lw=1.2, label=name)
     axes.set_xlabel("seconds")
     axes.legend(fontsize=7)
 
@@ -147,24 +154,37 @@ def draw_spectrum(axes: Axes, ours: np.ndarray, right: np.ndarray, grid: Grid) -
 
 def draw_points(axes: Axes, folder: Path, result: Solved) -> None:
     """Where the equation was asked for at last, or the patches of random features."""
-    statement = result.statement
-    names = statement.coordinates
+    parts = pieces(result)
+    count = 0
+    for number, one in enumerate(parts):
+        if isinstance(one, PINNResult):
+            place = window_folder(folder, number) if len(parts) > 1 else folder
+            count += plot_points(axes, place, one)
+        else:
+            plot_patches(axes, one.field.patches.edges)
+        if number:
+            assert one.statement.times is not None  # a window has times
+            axes.axvline(one.statement.times[0], color=figures.CLASSICAL, lw=0.8)
+    names = result.statement.coordinates
     axes.grid(False)
-    if isinstance(result, PINNResult):
-        unit = load_state(folder / CHECKPOINT, CHECKPOINT_SCHEMA)["unit"]
-        points = statement.interior(unit).numpy()
-        beside = points[:, 1] if len(names) > 1 else np.zeros(len(points))
-        axes.plot(points[:, 0], beside, ".", ms=1.2, color=figures.COLOURS[1], alpha=0.6)
-        axes.set_title(f"{len(points)} points of the equation")
-    else:
-        edges = result.field.patches.edges
-        for x in edges[0]:
-            axes.axvline(x, color=figures.COLOURS[1], lw=0.8)
-        for y in edges[1] if len(edges) > 1 else ():
-            axes.axhline(y, color=figures.COLOURS[1], lw=0.8)
-        axes.set_xlim(edges[0][0], edges[0][-1])
-        if len(edges) > 1:
-            axes.set_ylim(edges[1][0], edges[1][-1])
-        axes.set_title("patches")
+    axes.set_title(f"{count} points of the equation" if count else "patches")
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1] if len(names) > 1 else "")
+
+
+def plot_points(axes: Axes, folder: Path, result: PINNResult) -> int:
+    """The points of a network's last checkpoint, by their first two coordinates; how many."""
+    unit = load_state(folder / CHECKPOINT, CHECKPOINT_SCHEMA)["unit"]
+    points = result.statement.interior(unit).numpy()
+    beside = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
+    axes.plot(points[:, 0], beside, ".", ms=1.2, color=figures.COLOURS[1], alpha=0.6)
+    return len(points)
+
+
+def plot_patches(axes: Axes, edges: Sequence[np.ndarray]) -> None:
+    """The planes between patches along the first two coordinates, (planes,) each."""
+    low, high = (edges[1][0], edges[1][-1]) if len(edges) > 1 else (0.0, 1.0)
+    axes.vlines(edges[0], low, high, color=figures.COLOURS[1], lw=0.8)
+    if len(edges) > 1:
+        axes.hlines(edges[1], edges[0][0], edges[0][-1], color=figures.COLOURS[1], lw=0.8)
+    axes.margins(0.0)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.image
@@ -12,6 +13,7 @@ import pytest
 from sobolev.pinns.config import DEMO, PINNConfig
 from sobolev.pinns.methods import METHODS
 from sobolev.scripts.cli import main
+from sobolev.scripts.pinn_instance import load_solution, reference
 
 QUICK = (
     "--pinn.first_steps", "3", "--pinn.second_steps", "3", "--pinn.points", "32", "--pinn.width",
@@ -22,6 +24,12 @@ QUICK = (
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Without the picture, which takes longer than the little that is trained here."""
+    monkeypatch.setattr("sobolev.scripts.pinn_pictures.draw_pictures", lambda *given: None)
 
 
 def run(*words):
@@ -41,7 +49,7 @@ def test_every_method_is_known_to_the_options(method):
     assert PINNConfig.from_dict({**DEMO.to_dict(), **METHODS[method]})
 
 
-def test_a_method_sets_defaults_that_flags_override(capsys):
+def test_a_method_sets_defaults_that_flags_override(undrawn):
     words = ("pinn", "advection", "--method", "broyden", "--pinn.weighting", "fixed", *QUICK)
     assert run(*words, "--output", "out") == 0
     config = json.loads(Path("out/config.json").read_text())["config"]
@@ -50,7 +58,7 @@ def test_a_method_sets_defaults_that_flags_override(capsys):
     assert json.loads(Path("out/instance.json").read_text())["method"] == "broyden"
 
 
-def test_weights_of_terms_from_a_file_and_from_a_flag(capsys):
+def test_weights_of_terms_from_a_file_and_from_a_flag(undrawn, capsys):
     Path("options.yaml").write_text("pinn: {weighting: fixed, term_weights: {initial: 100}}")
     words = ("pinn", "burgers", *QUICK, "--output", "out", "--config", "options.yaml")
     assert run(*words) == 0
@@ -89,6 +97,82 @@ def test_a_full_disk_at_the_picture_costs_no_training(monkeypatch, capsys):
     assert Path("out/checkpoint.safetensors").stat().st_mtime_ns == trained
     assert error_in(capsys.readouterr().out) == first
     assert run(*words) == 2  # finished: another output or --force
+
+
+WINDOWS = (
+    "pinn", "advection", "--windows", 2, *QUICK, "--pinn.refresh_every", 2, "--pinn.log_every", 1,
+    "--pinn.checkpoint_every", 2,
+)  # fmt: skip
+
+
+def test_windows_go_on_where_they_were_stopped(monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("sobolev.scripts.pinn_pictures.draw_pictures", lambda *given: None)
+        assert run(*WINDOWS, "--output", "whole") == 0
+    seen = capsys.readouterr()
+    assert "window 2 stopped: maximum iterations; then maximum iterations" in seen.out
+    error = error_in(seen.out)
+
+    @contextmanager
+    def stopping(title):
+        def report(done, total, text):
+            assert total == 12
+            assert f"window {1 + (done > 6)} of 2, loss " in text
+            assert "error" in text
+            if done == 9:
+                raise KeyboardInterrupt
+
+        yield report
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sobolev.scripts.pinn.progress_bar", stopping)
+        assert run(*WINDOWS, "--output", "out") == 130
+    stray = Path("out/window-001/.checkpoint.safetensors.1.tmp")
+    stray.write_text("of a killed process")
+    for others, words in ({"windows": 3}, "windows"), ({"sample": 1}, "sample"):
+        flags = [word for name, value in others.items() for word in (f"--{name}", value)]
+        assert run(*WINDOWS, *flags, "--output", "out") == 2
+        assert f"expected the {words} of the stopped run" in capsys.readouterr().err
+    first = Path("out/window-000/weights.safetensors").stat().st_mtime_ns
+    assert run(*WINDOWS, "--output", "out") == 0
+    assert error_in(capsys.readouterr().out) == error
+    assert Path("out/window-000/weights.safetensors").stat().st_mtime_ns == first
+    assert not stray.exists()
+    for name in ("window-000", "window-001"):
+        ours, whole = (Path(f, name, "weights.safetensors") for f in ("out", "whole"))
+        assert ours.read_bytes() == whole.read_bytes()
+    assert shape_of("out/pictures.png")[:2] == (832, 1365)
+    assert run(*WINDOWS, "--output", "out") == 2  # finished
+
+    assert run("benchmark", "out", "--output", "bench", "--repeats", 1) == 0
+    facts = json.loads(Path("bench/benchmark.json").read_text())["surrogates"][0]
+    log = facts["log"]
+    assert len(log["seconds"]) == len(log["loss"]) == 12
+    assert log["seconds"] == sorted(log["seconds"])
+    assert len(facts["stop_reasons"]) == 4
+    assert run("report", "bench", "--output", "report") == 0
+
+
+def test_random_features_in_windows(capsys):
+    words = ("pinn", "advection", "--method", "random_features", "--windows", 2)
+    sizes = ("--features.features", 60, "--features.patches", 2, "--features.refinements", 1)
+    assert run(*words, *sizes, "--resolution", 32, "--output", "out") == 0
+    said = capsys.readouterr()
+    assert "window 2: random features: misfit" in said.out
+    assert "random features: 2/2 window 2 of 2, misfit" in said.err
+    assert shape_of("out/pictures.png")[:2] == (832, 1365)
+    _, problem, draw, result = load_solution(Path("out"))
+    truth = reference(problem, draw, 32, 1)
+    assert f"{result.error(truth):.3e}" == f"{error_in(said.out):.3e}"
+
+
+@pytest.mark.parametrize(
+    ("name", "windows", "words"), [("poisson", 2, "in time for windows"), ("kdv", 0, "one window")]
+)
+def test_windows_that_cannot_be(name, windows, words, capsys):
+    assert run("pinn", name, "--windows", windows, "--output", "out") == 2
+    assert words in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_random_features_solve_and_are_benchmarked(capsys):
