@@ -30,9 +30,9 @@ PATIENCE = 8  # sets in which the bound has to halve
 class SparseSolution:
     """A polynomial on a box, to be called at points (m, d), and how far it is from the solution.
 
-    bound: of the error anywhere, by the maximum principle from the largest residuals at random
-    points. coefficients: (terms,) of products of Legendre polynomials, `basis.indices`.
-    evaluations: of f and of g.
+    extent: (d, 2). coefficients: (terms,) of products of Legendre polynomials of the degrees
+    `basis.indices`, (terms, d). bound: of the error anywhere, by the maximum principle from the
+    largest residuals at random points. evaluations: of f and of g.
     """
 
     extent: np.ndarray
@@ -61,7 +61,7 @@ def solve_sparse(
 
     f, g: values (m,) at points (m, d); extent: ((left, right), ...), any number of axes;
     tolerance: of the largest error relative to the largest value, held by the bound of the
-    result; sigma from 0, a above 0; terms: most coefficients, which take 1 kB each.
+    result; sigma from 0, a above 0; terms: most coefficients, each 0.25 kB an axis.
 
     Residuals in the box, weighted by the inverse of the equation, and on the faces are least in
     the mean square, by LSMR (Fong & Saunders, SIAM J. Sci. Comput. 33 (2011)). The set grows
