@@ -186,7 +186,7 @@ class RowsJacobian:
         objective = self.objective
         for term in objective.terms.values():
             parts = [term.part(rows) for rows in term.rows.split(BLOCK)]
-            found = objective.pool.map(self.recording.misfits_by_point, parts)
+            found = objective.each(self.recording.misfits_by_point, parts)
             for block, weights in zip(found, term.split_weights(BLOCK), strict=True):
                 if weights is not None:
                     block.mul_(weights.sqrt().repeat_interleave(len(block) // len(weights), dim=0))
@@ -246,9 +246,7 @@ class Recording:
         self.derivatives = objective.differentiate(self.recorder.module, "taylor")
         self.copy = copy.deepcopy(objective.field, {id(one): one for one in keep})
         self.parameters = [p for p in self.copy.parameters() if p.requires_grad]
-        self.plain, self.nested = (
-            objective.differentiate(self.copy, reading) for reading in ("taylor", "nested")
-        )
+        self.plain = objective.differentiate(self.copy, "taylor")
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -260,8 +258,7 @@ class Recording:
 
     def misfits(self, part: Part) -> Tensor:
         """Of a part, (n, misfits), with a graph that can be differentiated in any way."""
-        derivatives = self.nested if part.pairs else self.plain
-        return self.objective.misfits(part, derivatives, self.copy)
+        return self.objective.misfits(part, self.plain, self.copy)
 
     def misfits_by_point(self, part: Part) -> Tensor:
         """d misfits / d parameters of a part, (n * misfits, parameters)."""

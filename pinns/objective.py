@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -40,18 +40,22 @@ class Objective:
         threads: int = 1,
         reading: str = "nested",
     ) -> None:
-        self.pool = ThreadPoolExecutor(threads)
+        self.threads, self.pool = threads, ThreadPoolExecutor(threads)
         self.statement, self.field, self.weighting = statement, field, weighting
         self.chunk = max(2, chunk - chunk % 2)  # some conditions have rows in pairs
         self.parameters = [p for p in field.parameters() if p.requires_grad]
         self.dtype = self.parameters[0].dtype
         self.derivatives = self.differentiate(field, reading)
-        self.nested = self.differentiate(field, "nested")
         self._widths: dict[str, int] = {}  # misfits at a point of each term
         self._equations: dict[StatedField, Function] = {}
         self.terms: dict[str, Term] = {}
         self.losses: dict[str, float] = {}
         self._recording: Recording | None = None
+
+    def each(self, function: Callable[..., Any], *parts: Sequence[Any]) -> Iterable[Any]:
+        """The function of each part in their order, by the threads; one alone is not sent there."""
+        alone = self.threads == 1 or len(parts[0]) == 1
+        return (map if alone else self.pool.map)(function, *parts)
 
     def differentiate(self, field: Any, reading: str) -> Derivatives:
         """The derivatives of a field of the statement's unknowns."""
@@ -130,9 +134,10 @@ class Objective:
         Raises InputError where a residual has another shape than one value a point.
         """
         function = part.read(self.field if field is None else field)
-        if derivatives is None:  # Taylor series belong to one point each
-            derivatives = self.nested if part.pairs else self.derivatives
-        found = derivatives(part.points, function)
+        return self._together((derivatives or self.derivatives)(part.points, function), part)
+
+    def _together(self, found: Any, part: Part) -> Tensor:
+        """What a part's function gives, (n, misfits)."""
         each = found if isinstance(found, tuple) else (found,)
         for r in each:
             # (n, 1) against (n,) would broadcast to (n, n) without a word.
@@ -142,7 +147,7 @@ class Objective:
                     f"expected a residual of the unknown's shape {tuple(part.points.shape[:1])}, "
                     f"got {got}; return one value a point"
                 )
-        return torch.stack(each, dim=1)
+        return torch.stack(each, dim=1) if len(each) > 1 else each[0][:, None]
 
     def magnitude(self, points: Tensor) -> Tensor:
         """|residual| (n,) of the equation, without a graph; its length where there are several."""
@@ -160,7 +165,7 @@ class Objective:
             with torch.no_grad():
                 return self.misfits(part).detach()
 
-        return list(self.pool.map(value, parts))
+        return list(self.each(value, parts))
 
     def check(self, points: Tensor) -> None:
         """Raise InputError where the residual is not finite on the first points."""
@@ -197,20 +202,21 @@ class Objective:
         """Mean square of one term, without its weight, and its gradient (parameters,)."""
         term = self.terms[name]
         weights = term.split_weights(self.chunk)
-        parts = list(self.pool.map(lambda *one: self._part(term, *one), term.parts, weights))
-        gradient = torch.zeros(self.size, dtype=self.dtype)
-        for _, slope in parts:
+        parts = list(self.each(partial(self._part, term), term.parts, weights))
+        gradient = parts[0][1]
+        for _, slope in parts[1:]:
             gradient += slope
         return sum(loss for loss, _ in parts), gradient
 
     def _part(self, term: Term, part: Part, weights: Tensor | None) -> tuple[float, Tensor]:
         """What some of the points add to a term."""
-        squares = self.misfits(part).square()
-        loss = (squares if weights is None else weights * squares).sum() / term.count
-        slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        each = zip(slopes, self.parameters, strict=True)
-        flat = [(torch.zeros_like(p) if slope is None else slope).reshape(-1) for slope, p in each]
-        return loss.item(), torch.cat(flat)
+
+        def loss(found: Any) -> Tensor:
+            squares = self._together(found, part).square()
+            return (squares if weights is None else weights * squares).sum() / term.count
+
+        function = part.read(self.field)
+        return self.derivatives.slopes(part.points, function, loss, self.parameters)
 
     def gradients(self) -> dict[str, Tensor]:
         """Each term's own gradient, without its weight."""
@@ -254,12 +260,10 @@ class Objective:
 
     def load(self, vector: Tensor) -> None:
         """Put a parameter vector into the network."""
+        parts = vector.split([parameter.numel() for parameter in self.parameters])
+        each = zip(parts, self.parameters, strict=True)
         with torch.no_grad():
-            start = 0
-            for parameter in self.parameters:
-                part = vector[start : start + parameter.numel()]
-                parameter.copy_(part.view_as(parameter))
-                start += parameter.numel()
+            torch._foreach_copy_(self.parameters, [part.view_as(p) for part, p in each])
 
     def vector(self) -> Tensor:
         """The network's parameters as one vector."""

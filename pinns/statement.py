@@ -152,6 +152,8 @@ class Statement:
             return self.times_from_unit(unit[:, 0])[:, None]
         if self.times is None:
             return self.domain.interior(unit)
+        if isinstance(self.domain, Box):
+            return in_box(self.extent, unit)
         unit = unit[self.inside(unit)]
         space = self.domain.interior(unit[:, self.space])
         return torch.cat([self.times_from_unit(unit[:, 0])[:, None], space], dim=1)

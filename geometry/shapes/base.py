@@ -292,11 +292,15 @@ def in_box(bounds: Sequence[tuple[float, float]], unit: Array) -> Array:
     """Points of the unit cube to points of the box, never on its faces."""
     xp = namespace(unit)
     margin = 4 * float(xp.finfo(unit.dtype).eps)
-    columns = []
-    for i, (low, high) in enumerate(bounds):
-        gap = margin * max(abs(low), abs(high), high - low)
-        columns.append(xp.clip(low + unit[:, i] * (high - low), low + gap, high - gap))
-    return xp.stack(columns, axis=1)
+    gaps = [margin * max(abs(low), abs(high), high - low) for low, high in bounds]
+    starts, lengths, first, last = (
+        xp.asarray(each, dtype=unit.dtype)
+        for each in zip(
+            *((a, b - a, a + gap, b - gap) for (a, b), gap in zip(bounds, gaps, strict=True)),
+            strict=True,
+        )
+    )
+    return xp.minimum(xp.maximum(starts + unit * lengths, first), last)
 
 
 def inner_unit(unit: Array) -> Array:

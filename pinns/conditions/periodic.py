@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ...geometry.errors import InputError
+from ..derivatives.jets import plain
 from ..fields import Points
 from .base import Condition
 
@@ -68,5 +69,5 @@ class Periodic(Condition):
 
 def _gap(values: Any) -> Any:
     """The difference of each point to its partner, (m,), in pairs that follow each other."""
-    pairs = values.reshape(-1, 2)
+    pairs = plain(values).reshape(-1, 2)  # a difference of points has no derivatives
     return (pairs - pairs.flip(1)).reshape(-1)

@@ -10,11 +10,10 @@ Blocks come in turn: the bits depend on the points and the weights, and on nothi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...solvers.kernels import kernel
+from .instructions import activate
 from .products import multiply
 
 Array = np.ndarray
@@ -49,29 +48,42 @@ def scatter(source: Array, start: int, n: int, block: int, target: Array) -> Non
 
 
 @kernel()
+def transpose(weights: Array, widths: Array) -> Array:
+    """The matrices of the layers as (in, out), each where it stood."""
+    turned, at = np.empty_like(weights), 0
+    for layer in range(len(widths) - 1):
+        k, m = widths[layer], widths[layer + 1]
+        for i in range(m):
+            for j in range(k):
+                turned[at + j * m + i] = weights[at + i * k + j]
+        at += k * m + m
+    return turned
+
+
+@kernel()
 def forward(
-    features: Array, weights: Array, transposed: Array, widths: Array, active: int, activate: Any,
-    block: int, keep: bool, saved: Array, out: Array,
+    features: Array, weights: Array, widths: Array, active: int, activation: int, block: int,
+    keep: bool, saved: Array, out: Array,
 ) -> None:  # fmt: skip
     """Features (count, points, widths[0]) through the layers to out (count, points, widths[-1]).
 
-    weights: of each layer the matrix (out, in) and then the bias, one after the other;
-    transposed: the matrices (in, out). active: so many layers are followed by the activation,
-    all or all but the last. activate: an `instructions.Activation`. saved: what goes into the
-    activations, block after block; where it is not kept, the memory of one block.
+    weights: of each layer the matrix (out, in) and then the bias, one after the other. active: so
+    many layers are followed by the activation, all or all but the last. activation: the address of
+    an `instructions.Activation`. saved: what goes into the activations, block after block; where
+    it is not kept, the memory of one block.
     """
     count, points, _ = features.shape
     layers, rows = len(widths) - 1, count * block
     size = rows * widths.max()
     y, z = np.empty(size, features.dtype), np.empty(0, features.dtype)
     last = np.empty(rows * widths[-1], features.dtype)
-    at = 0
+    transposed, at = transpose(weights, widths), 0
     for start in range(0, points, block):
         n = min(block, points - start)
         gather(features, start, n, block, y)
         if not keep:
             at = 0
-        offset = matrix = 0
+        offset = 0
         for layer in range(layers):
             k, m = widths[layer], widths[layer + 1]
             if layer < active:
@@ -79,8 +91,7 @@ def forward(
                 at += rows * m
             else:
                 z = last
-            multiply(y, k, 1, transposed[matrix : matrix + k * m], z, rows, m, k, 0)
-            matrix += k * m
+            multiply(y, k, 1, transposed[offset : offset + k * m], z, rows, m, k, 0)
             bias = weights[offset + k * m : offset + k * m + m]
             offset += k * m + m
             for i in range(block):
@@ -88,13 +99,13 @@ def forward(
                 for j in range(m):
                     row[j] += bias[j]
             if layer < active:
-                activate(z.ctypes.data, y.ctypes.data, y.ctypes.data, block * m)
+                activate(activation, z.ctypes.data, y.ctypes.data, y.ctypes.data, block * m)
         scatter(y if active == layers else z, start, n, block, out)
 
 
 @kernel()
 def backward(
-    cotangent: Array, features: Array, weights: Array, widths: Array, active: int, activate: Any,
+    cotangent: Array, features: Array, weights: Array, widths: Array, active: int, activation: int,
     block: int, saved: Array, gradient: Array, inputs: Array,
 ) -> None:  # fmt: skip
     """gradient of the weights, laid out as they are, from the cotangent of `out`.
@@ -115,8 +126,8 @@ def backward(
         at = end
         if active == layers:
             at -= rows * widths[layers]
-            z = saved[at:]
-            activate(z.ctypes.data, y.ctypes.data, above.ctypes.data, block * widths[layers])
+            z, m = saved[at:], widths[layers]
+            activate(activation, z.ctypes.data, y.ctypes.data, above.ctypes.data, block * m)
         offset = len(weights)
         for layer in range(layers - 1, -1, -1):
             k, m = widths[layer], widths[layer + 1]
@@ -127,7 +138,7 @@ def backward(
             if layer > 0:
                 at -= rows * k
                 z = saved[at:]
-                activate(z.ctypes.data, y.ctypes.data, here.ctypes.data, block * k)
+                activate(activation, z.ctypes.data, y.ctypes.data, here.ctypes.data, block * k)
             else:
                 gather(features, start, n, block, y)
             slope = part[offset : offset + m * k]

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...geometry.calculus.base import Calculus
 from ...geometry.errors import InputError
 from . import elementary, operations, shapes  # the rules of jets  # noqa: F401
-from .jets import Coefficient, Index, Jet, closure, factorial, plain
+from .jets import Coefficient, Index, Jet, closure, factorial, plain, plus
 
 Function = Callable[[Any, Calculus, Mapping[str, Any]], Any]
 """`function(u, d, x)`: unknowns, calculus, coordinates by name. u is one (n,) or a tuple."""
@@ -36,6 +36,42 @@ class JetCalculus(Calculus):
                 " compute the field from the coordinates"
             )
         return 0.0
+
+
+class AskedCalculus(JetCalculus):
+    """The same, which finds out whether derivatives are taken of unknowns alone.
+
+    leaves: the unknowns; derivatives of them join them.
+    """
+
+    def __init__(self, coordinates: Sequence[str], leaves: Sequence[Jet]) -> None:
+        super().__init__(coordinates)
+        self.leaves, self.expressions = {id(u): u for u in leaves}, False
+
+    def derivative(self, expression: Any, along: tuple[str, ...]) -> Any:
+        result = super().derivative(expression, along)
+        if id(expression) in self.leaves:
+            self.leaves[id(result)] = result
+        else:
+            self.expressions = True
+        return result
+
+
+class TableCalculus(Calculus):
+    """Derivatives of unknowns, looked up: what needs no others can be given plain tensors."""
+
+    def __init__(self, coordinates: Sequence[str], jets: Mapping[str, Partials]) -> None:
+        self.coordinates = tuple(coordinates)  # the reading has checked them
+        self.space = tuple(name for name in coordinates if name != "t")
+        self.places = {
+            id(values): (partials, index)
+            for partials in jets.values()
+            for index, values in partials.items()
+        }
+
+    def derivative(self, expression: Any, along: tuple[str, ...]) -> Any:
+        partials, index = self.places[id(expression)]
+        return partials[plus(index, tuple(map(along.count, self.coordinates)))]
 
 
 def coordinate(values: Tensor, axis: int, dimension: int) -> Jet:
@@ -76,9 +112,19 @@ def required(
     >>> required(lambda u, d, x: d(u * d(u, "x"), "x") - d(u, "t"), ("t", "x"))
     {'u': ((0, 0), (0, 1), (1, 0), (0, 2))}
     """
+    return examine(function, coordinates, unknowns, x)[0]
+
+
+def examine(
+    function: Function,
+    coordinates: Sequence[str],
+    unknowns: Sequence[str] = ("u",),
+    x: Mapping[str, Tensor] | None = None,
+) -> tuple[dict[str, tuple[Index, ...]], bool]:
+    """The same, and whether the function takes derivatives of expressions, too."""
     if x is None:
         x = {name: torch.tensor([0.25, 0.5], dtype=torch.float64) for name in coordinates}
-    calculus, like = JetCalculus(coordinates), next(iter(x.values()))
+    like = next(iter(x.values()))
     asked: dict[str, set[Index]] = {name: {(0,) * len(x)} for name in unknowns}
 
     def recording(name: str) -> Jet:
@@ -89,9 +135,10 @@ def required(
         return Jet(torch.full_like(like, 0.75), rule, (), strict=True)
 
     u = tuple(recording(name) for name in unknowns)
+    calculus = AskedCalculus(coordinates, u)
     with torch.no_grad():
         function(u[0] if len(u) == 1 else u, calculus, coordinate_jets(x))
-    return {name: closure(indices) for name, indices in asked.items()}
+    return {name: closure(indices) for name, indices in asked.items()}, calculus.expressions
 
 
 def evaluate(function: Function, jets: Mapping[str, Partials], x: Mapping[str, Tensor]) -> Any:
@@ -107,3 +154,12 @@ def evaluate(function: Function, jets: Mapping[str, Partials], x: Mapping[str, T
     """
     u = tuple(unknown(partials) for partials in jets.values())
     return plain(function(u[0] if len(u) == 1 else u, JetCalculus(tuple(x)), coordinate_jets(x)))
+
+
+def look_up(function: Function, jets: Mapping[str, Partials], x: Mapping[str, Tensor]) -> Any:
+    """`evaluate` for a function without derivatives of expressions, in a fraction of the time."""
+    calculus = TableCalculus(tuple(x), jets)
+    if len(calculus.places) < sum(map(len, jets.values())):  # one tensor that is two of them
+        return evaluate(function, jets, x)
+    u = tuple(partials[(0,) * len(x)] for partials in jets.values())
+    return function(u[0] if len(u) == 1 else u, calculus, x)

@@ -8,21 +8,23 @@ plain stretches are fast, and the rest is ordinary Taylor mode.
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
-from . import blocks, instructions, programs
+from . import programs, shapes
+from .expressions import Function
 from .jets import Coefficient, Index, Jet, full
-from .readings import Taylor
+from .passes import PASSES, Linked, Spec, slopes
+from .readings import Field, Taylor, seeded
 
-BLOCK = 32  # points; with more of them the coefficients leave the second-level cache
+if TYPE_CHECKING:
+    from ..networks.coordinates import Coordinates
+
 LARGEST = 256  # coefficients; LLVM takes seconds for the code of so many, and minutes for more
 
 
@@ -30,12 +32,46 @@ class Fused(Taylor):
     """Taylor mode, compiled for chains of linear layers with the activations of `programs.SEEDS`.
 
     On one processor, in single and double precision; other chains run as in `Taylor`. Results
-    can be differentiated once.
+    can be differentiated once. A field that is one chain is read from its module once, and again
+    when it has other parts; so it must not choose between layers by anything else.
     """
 
+    def __init__(
+        self, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
+    ) -> None:
+        super().__init__(field, coordinates, unknowns)
+        self._plans: dict[tuple[Index, ...], Plan] = {}
+        self._linked = False  # whether chains follow each other, so that a graph has to link them
+
+    def values(self, points: Tensor, indices: tuple[Index, ...]) -> Any:
+        plan = self._plans.get(indices)
+        if plan is not None and plan.holds():
+            return plan.chain(points)
+        values = super().values(points, indices)
+        waits = isinstance(values, Chain) and not values.done
+        if waits and isinstance(values.source, Embedded) and isinstance(self.field, nn.Module):
+            self._plans[indices] = Plan(self.field, values)
+        return values
+
+    def slopes(
+        self,
+        points: Tensor,
+        function: Function,
+        loss: Callable[[Any], Tensor],
+        parameters: Sequence[Tensor],
+    ) -> tuple[float, Tensor]:
+        if not self._linked:
+            try:
+                with PASSES.outside() as passes:
+                    value = loss(self(points, function))
+                return value.item(), slopes(value, parameters, passes)
+            except Linked:
+                self._linked = True
+        return super().slopes(points, function, loss, parameters)
+
     def jet(self, points: Tensor, indices: tuple[Index, ...]) -> Jet:
-        jet = super().jet(points, indices)
-        return FusedJet(jet.value, None, jet.eager, jet.strict, jet._memory)
+        jet = seeded(points, indices)
+        return Points(jet.value, None, jet.eager, jet.strict, jet._memory)
 
 
 class FusedJet(Jet):
@@ -48,36 +84,138 @@ class FusedJet(Jet):
 
     @classmethod
     def operation(cls, name: str) -> Callable[..., Any]:
-        if name == "linear":
-            return linear
-        if name in programs.SEEDS:
-            return functools.partial(activation, name)
-        return super().operation(name)
+        return OWN.get(name) or super().operation(name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return getitem(self, key)
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Of all coefficients, 0 first."""
+        return ((0,) * len(self.eager[0] if self.eager else (0,)), *self.eager)
+
+    @property
+    def array(self) -> Tensor:
+        """All coefficients (indices, *shape)."""
+        zeros = self.value.new_zeros
+        found = [self.at(index) for index in self.indices]
+        return torch.stack([zeros(self.shape) if c is None else full(c, self.value) for c in found])
+
+
+class Points(FusedJet):
+    """The points themselves."""
+
+    __slots__ = ()
+
+    def embedded(self, coordinates: Coordinates) -> Jet:
+        """Their features."""
+        return Embedded(self.value, coordinates, self.eager, self.strict)
+
+
+class Stacked(FusedJet):
+    """A jet whose coefficients stand in one array; they are taken apart where one is asked for."""
+
+    __slots__ = ("_array", "_value")
+
+    def __init__(self, array: Tensor | None, eager: tuple[Index, ...], strict: bool) -> None:
+        self._array, self.eager, self.strict = array, eager, strict
+        self._value: Tensor | None = None
+        self._rule = None
+
+    @property
+    def array(self) -> Tensor:
+        assert self._array is not None  # only a chain waits for it
+        return self._array
+
+    @property
+    def value(self) -> Tensor:  # type: ignore[override]
+        if self._value is None:
+            self._value, *rest = self.array.unbind()
+            self._memory: dict[Index, Coefficient] = dict(zip(self.eager, rest, strict=True))
+        return self._value
+
+    def at(self, index: Index) -> Coefficient:
+        value = self.value
+        return self._memory[index] if any(index) else value
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.array.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.array.dtype
+
+
+class Embedded(Stacked):
+    """Features of points, which are computed once as long as the points are the same."""
+
+    __slots__ = ("coordinates", "points")
+
+    def __init__(
+        self, points: Tensor, coordinates: Coordinates, eager: tuple[Index, ...], strict: bool
+    ) -> None:
+        super().__init__(None, eager, strict)
+        self.points, self.coordinates = points, coordinates
+
+    @property
+    def array(self) -> Tensor:
+        key = (self.coordinates, self.indices, self.points._version)
+        known, found = FEATURES.get(self.points, (None, None))
+        if known != key or found is None:
+            found = self.coordinates.series(self.points, self.indices)
+            FEATURES[self.points] = (key, found)
+        return found
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((len(self.points), self.coordinates.features))
+
+
+FEATURES: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 def linear(f: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     """A chain that goes on, or begins."""
     if not isinstance(f, FusedJet) or not fits(f, weight, bias):
         return Jet.operation("linear")(f, weight, bias)
-    if isinstance(f, Chain) and not f.done and f.active == len(f.layers):
-        return Chain(f.source, (*f.layers, (weight, bias)), f.active, f.name)
-    return Chain(f, ((weight, bias),), 0, "")
+    layer = (weight, weight.new_zeros(len(weight)) if bias is None else bias)
+    if isinstance(f, Chain) and not f.done and f.active == f.depth:
+        return Chain(f.source, (*f.layers, *layer), f.active, f.name)
+    return Chain(f, layer, 0, "")
 
 
 def activation(name: str, f: Jet, *arguments: Any, **options: Any) -> Jet:
     """A chain that ends here, or goes on after its next layer."""
     plain = not arguments and not any(v for v in options.values() if v != "none")
-    waits = isinstance(f, Chain) and not f.done and f.active == len(f.layers) - 1
+    waits = isinstance(f, Chain) and not f.done and f.active == f.depth - 1
     if waits and plain and f.name in ("", name):
-        return Chain(f.source, f.layers, len(f.layers), name)
+        return Chain(f.source, f.layers, f.depth, name)
     return Jet.operation(name)(f, *arguments, **options)
+
+
+def getitem(f: Jet, key: Any) -> Jet:
+    """Of all coefficients at once, where they stand together."""
+    if isinstance(f, Stacked) and shapes.leaves_points(key):
+        return Stacked(f.array[(slice(None), *key)], f.eager, f.strict)
+    return Jet.operation("getitem")(f, key)
+
+
+OWN: dict[str, Callable[..., Any]] = {
+    "linear": linear, "getitem": getitem, "__getitem__": getitem,
+    **{name: functools.partial(activation, name) for name in programs.SEEDS},
+}  # fmt: skip
 
 
 def fits(f: FusedJet, weight: Any, bias: Any) -> bool:
     """Whether the compiled pass can run the layer."""
     source = f.source if isinstance(f, Chain) else f
     return (
-        0 < len(f.eager) < LARGEST
+        len(f.eager) < LARGEST
         and isinstance(weight, Tensor)
         and (bias is None or isinstance(bias, Tensor))
         and weight.dtype in (torch.float32, torch.float64)
@@ -86,127 +224,64 @@ def fits(f: FusedJet, weight: Any, bias: Any) -> bool:
     )
 
 
-Layers = tuple[tuple[Tensor, Tensor | None], ...]
-
-
-class Chain(FusedJet):
+class Chain(Stacked):
     """Layers that have been asked for. They run when the values are wanted, once.
 
-    The first `active` of them, all or all but the last, are followed by the activation `name`.
+    layers: the matrix (out, in) and the bias of each, one after the other. The first `active` of
+    them, all or all but the last, are followed by the activation `name`.
     """
 
-    __slots__ = ("_value", "active", "layers", "name", "source")
+    __slots__ = ("active", "layers", "name", "source")
+    ndim = 2
 
-    def __init__(self, source: FusedJet, layers: Layers, active: int, name: str) -> None:
+    def __init__(
+        self, source: FusedJet, layers: tuple[Tensor, ...], active: int, name: str
+    ) -> None:
+        super().__init__(None, source.eager, source.strict)
         self.source, self.layers, self.active, self.name = source, layers, active, name
-        self.eager, self.strict = source.eager, source.strict
-        self._rule = None
-        self._value: Tensor | None = None
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((self.source.shape[0], len(self.layers[-1])))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.layers[-1].dtype
+
+    @property
+    def depth(self) -> int:
+        return len(self.layers) // 2
 
     @property
     def done(self) -> bool:
-        return self._value is not None
+        return self._array is not None
 
     @property
-    def value(self) -> Tensor:  # type: ignore[override]
-        if self._value is None:
-            zero = (0,) * len(self.eager[0])
-            indices = (zero, *self.eager)
-            shape = self.source.shape
-            found = [self.source.at(index) for index in indices]
-            like = self.source.value
-            stacked = torch.stack(
-                [like.new_zeros(shape) if c is None else full(c, like) for c in found]
-            )
-            spec = Spec(indices, self.name or "tanh", self.active, torch.is_grad_enabled())
-            flat = [
-                part
-                for weight, bias in self.layers
-                for part in (weight, weight.new_zeros(len(weight)) if bias is None else bias)
-            ]
-            out = CompiledPass.apply(stacked, spec, *flat)
-            self._value, *rest = out.unbind()
-            self._memory: dict[Index, Coefficient] = dict(zip(self.eager, rest, strict=True))
-        return self._value
-
-    def at(self, index: Index) -> Coefficient:
-        value = self.value
-        return self._memory[index] if any(index) else value
+    def array(self) -> Tensor:
+        if self._array is None:
+            widths = (self.layers[0].shape[1], *map(len, self.layers[::2]))
+            spec = Spec(self.source.indices, self.name or "tanh", self.active, widths)
+            self._array = PASSES.run(self.source.array, spec, self.layers)
+        return self._array
 
 
-@dataclass(frozen=True)
-class Spec:
-    """What a pass needs beside numbers."""
+class Plan:
+    """The chain that a module is, to be made again for other points."""
 
-    indices: tuple[Index, ...]
-    activation: str
-    active: int
-    keep: bool
+    def __init__(self, module: nn.Module, chain: Chain) -> None:
+        source = chain.source
+        assert isinstance(source, Embedded)  # the caller looked
+        self.coordinates, self.eager, self.strict = source.coordinates, source.eager, source.strict
+        self.made = (chain.layers, chain.active, chain.name)
+        tables = [table for m in module.modules() for table in (m._modules, m._parameters)]
+        self.parts = [(table, tuple(table.values())) for table in tables if table]
 
-
-class Memory:
-    """An array that goes back to the shelf when its last user is gone: fresh pages are slow."""
-
-    def __init__(self, size: int, dtype: np.dtype) -> None:
-        wanted = size * dtype.itemsize
-        try:
-            whole = SHELF.pop()
-        except IndexError:
-            whole = np.empty(wanted, np.uint8)
-        if not wanted <= len(whole) <= 4 * wanted:
-            whole = np.empty(wanted, np.uint8)
-        self.whole, self.array = whole, whole[:wanted].view(dtype)
-
-    def __del__(self) -> None:
-        if len(SHELF) < SHELVED:
-            SHELF.append(self.whole)
-
-
-SHELF: list[np.ndarray] = []
-SHELVED = 4
-
-
-class CompiledPass(torch.autograd.Function):
-    """Features (indices, n, inputs) and layers to values (indices, n, outputs)."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, spec: Spec, *layers: Tensor) -> Tensor:
-        matrices = layers[::2]
-        widths = np.array([features.shape[2], *(len(matrix) for matrix in matrices)])
-        weights = torch.cat([part.detach().reshape(-1) for part in layers]).numpy()
-        transposed = torch.cat([m.detach().T.reshape(-1) for m in matrices]).numpy()
-        array = features.detach().numpy()
-        count, points, _ = features.shape
-        out = torch.empty((count, points, int(widths[-1])), dtype=features.dtype)
-        rows = -(-points // BLOCK) * BLOCK if spec.keep else BLOCK
-        saved = Memory(count * rows * int(widths[1 : spec.active + 1].sum()), array.dtype)
-        activate = instructions.compiled(spec.indices, spec.activation, False, array.dtype)
-        blocks.forward(
-            array, weights, transposed, widths, spec.active, activate, BLOCK, spec.keep,
-            saved.array, out.numpy(),
-        )  # fmt: skip
-        ctx.spec, ctx.array, ctx.weights, ctx.widths, ctx.saved = (
-            spec,
-            array,
-            weights,
-            widths,
-            saved,
+    def holds(self) -> bool:
+        """Whether the module is still made of the same parts."""
+        return all(
+            len(table) == len(parts) and all(map(operator.is_, table.values(), parts))
+            for table, parts in self.parts
         )
-        return out
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
-        spec, array, weights, widths = ctx.spec, ctx.array, ctx.weights, ctx.widths
-        gradient = np.empty_like(weights)
-        inputs = np.empty(array.shape if ctx.needs_input_grad[0] else (0, 0, 0), array.dtype)
-        activate = instructions.compiled(spec.indices, spec.activation, True, array.dtype)
-        blocks.backward(
-            cotangent.contiguous().numpy(), array, weights, widths, spec.active, activate, BLOCK,
-            ctx.saved.array, gradient, inputs,
-        )  # fmt: skip
-        sizes = [(m, k) for k, m in itertools.pairwise(widths)]
-        shapes = [shape for m, k in sizes for shape in ((m, k), (m,))]
-        parts = torch.from_numpy(gradient).split([int(np.prod(shape)) for shape in shapes])
-        slopes = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return torch.from_numpy(inputs) if len(inputs) else None, None, *slopes
+    def chain(self, points: Tensor) -> Chain:
+        return Chain(Embedded(points, self.coordinates, self.eager, self.strict), *self.made)

@@ -18,8 +18,8 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
-from numba.experimental import function_type  # noqa: F401 - lets kernels take an address
 
+from ...solvers.kernels import instructions
 from ...solvers.spectral.vectors import VECTOR, Real, Width, element, load, store
 from .jets import Index
 from .programs import Program, program
@@ -28,14 +28,8 @@ NAME = "activate"
 WORD = ir.IntType(64)
 
 
-class Activation(types.WrapperAddressProtocol):
-    """`activate(z, y, cotangent, size)` as a value that compiled code can call.
-
-    z, y and cotangent are addresses of coefficients of `size` numbers, one after the other; `size`
-    is a multiple of a vector. y = f(z). A backward one puts the cotangent of z in the place of
-    that of y. A forward one does not use it, and for tanh leaves tanh z_0 in z_0, where the
-    backward one looks for it.
-    """
+class Activation:
+    """The code of an activation. `address`: what `activate` calls it by."""
 
     def __init__(self, indices: tuple[Index, ...], activation: str, backward: bool, dtype: Any):
         module = ir.Module("activation")
@@ -48,13 +42,25 @@ class Activation(types.WrapperAddressProtocol):
         )
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(str(module)), machine)
         self._engine.finalize_object()
-        self._address = self._engine.get_function_address(NAME)
+        self.address = int(self._engine.get_function_address(NAME))
 
-    def __wrapper_address__(self) -> int:
-        return int(self._address)
 
-    def signature(self) -> Any:
-        return types.void(*(types.uintp,) * 3, types.intp)
+@instructions()
+def activate(_: Any, address: Any, z: Any, y: Any, cotangent: Any, size: Any) -> Any:
+    """Call an `Activation` by its address.
+
+    z, y and cotangent are addresses of coefficients of `size` numbers, one after the other; `size`
+    is a multiple of a vector. y = f(z). A backward one puts the cotangent of z in the place of
+    that of y. A forward one does not use it, and for tanh leaves tanh z_0 in z_0, where the
+    backward one looks for it.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), (WORD,) * 4)
+        builder.call(builder.inttoptr(given[0], kind.as_pointer()), given[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, *(types.uintp,) * 3, types.intp), generate
 
 
 @functools.lru_cache(maxsize=256)

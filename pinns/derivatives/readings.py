@@ -5,6 +5,8 @@ All read the same functions `function(u, d, x)` (a residual, a condition) and ag
 
 from __future__ import annotations
 
+import functools
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,9 +19,10 @@ from torch import Tensor
 from ...geometry.calculus.autograd import AutogradCalculus
 from ...geometry.calculus.base import check_coordinates
 from ...geometry.errors import InputError
-from .expressions import Function, Partials, evaluate, required
+from .expressions import Function, Partials, evaluate, examine, look_up
 from .jets import Coefficient, Index, Jet, Unreadable, closure
 
+Needs = tuple[dict[str, tuple[Index, ...]], bool]
 Field = Callable[[Any], Any]
 """Points (n, coordinates) to values (n, unknowns); a network."""
 
@@ -45,6 +48,17 @@ class Derivatives(ABC):
         u: the unknown (n,), or a tuple of them where there are several; d: the calculus; x: the
         coordinates by name. Tensors, also in tuples, come back as the function returns them.
         """
+
+    def slopes(
+        self,
+        points: Tensor,
+        function: Function,
+        loss: Callable[[Any], Tensor],
+        parameters: Sequence[Tensor],
+    ) -> tuple[float, Tensor]:
+        """`loss` of what the function gives, and its gradient (parameters,)."""
+        value = loss(self(points, function))
+        return value.item(), gradient(value, parameters)
 
     def refresh(self) -> None:  # noqa: B027
         """Draw anew what the reading has drawn; nothing but in `randomised`."""
@@ -73,6 +87,20 @@ class Derivatives(ABC):
                 f" {tuple(values.shape)}; set the outputs of the network to {n}"
             )
         return tuple(values[:, i] for i in range(n))
+
+
+def gradient(loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """d loss / d parameters as one vector; 0 where it does not depend on one."""
+    slopes = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return flat(slopes, parameters)
+
+
+def flat(slopes: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
+    """Slopes of parameters as one vector; None is zero."""
+    if all(slope is None for slope in slopes):
+        return parameters[0].new_zeros(sum(p.numel() for p in parameters))
+    each = zip(slopes, parameters, strict=True)
+    return torch.cat([(torch.zeros_like(p) if s is None else s).reshape(-1) for s, p in each])
 
 
 class Nested(Derivatives):
@@ -112,19 +140,21 @@ class Tabled(Derivatives):
         self, field: Field, coordinates: Sequence[str], unknowns: Sequence[str] = ("u",)
     ) -> None:
         super().__init__(field, coordinates, unknowns)
-        self._needs: WeakKeyDictionary[Function, dict[str, tuple[Index, ...]]] = WeakKeyDictionary()
+        self._needs: WeakKeyDictionary[Function, Needs] = WeakKeyDictionary()
 
     def __call__(self, points: Tensor, function: Function) -> Any:
         x = self.named(points)
-        return evaluate(function, self.table(points, self.needs(function, x)), x)
+        needs, of_expressions = self.needs(function, x)
+        table = self.table(points, needs)
+        return (evaluate if of_expressions else look_up)(function, table, x)
 
-    def needs(self, function: Function, x: Mapping[str, Tensor]) -> dict[str, tuple[Index, ...]]:
-        """The derivatives of each unknown that the function asks for."""
+    def needs(self, function: Function, x: Mapping[str, Tensor]) -> Needs:
+        """The derivatives of each unknown that the function asks for; whether of expressions."""
         found = None
         with suppress(TypeError):
             found = self._needs.get(function)
         if found is None:
-            found = required(function, self.coordinates, self.unknowns, x)
+            found = examine(function, self.coordinates, self.unknowns, x)
             with suppress(TypeError):  # an object that no weak reference can hold
                 self._needs[function] = found
         return found
@@ -142,20 +172,30 @@ class Taylor(Tabled):
     """
 
     def table(self, points: Tensor, needs: Mapping[str, tuple[Index, ...]]) -> dict[str, Partials]:
-        indices = closure(index for some in needs.values() for index in some)
-        values = self.field(self.jet(points, indices[1:]) if len(indices) > 1 else points)
+        first, *higher = union(tuple(needs.values()))
+        values = self.values(points, tuple(higher))
         each = dict(zip(self.unknowns, self.split(values), strict=True))
-        if len(indices) == 1:
-            return {name: {indices[0]: u} for name, u in each.items()}
         if not isinstance(values, Jet):
-            raise InputError(
-                "expected a field that is a function of its points, got one without derivatives"
-            )
+            if higher:
+                raise InputError(
+                    "expected a field that is a function of its points, got one without derivatives"
+                )
+            return {name: {first: u} for name, u in each.items()}
         return {name: {a: u.partial(a) for a in needs[name]} for name, u in each.items()}
 
-    def jet(self, points: Tensor, indices: tuple[Index, ...]) -> Jet:
+    def values(self, points: Tensor, indices: tuple[Index, ...]) -> Any:
+        """The field with the coefficients of 0 and of `indices`."""
+        return self.field(self.jet(points, indices))
+
+    def jet(self, points: Tensor, indices: tuple[Index, ...]) -> Jet | Tensor:
         """The points themselves, as what flows through the network."""
-        return seeded(points, indices)
+        return seeded(points, indices) if indices else points
+
+
+@functools.lru_cache(maxsize=256)
+def union(needs: tuple[tuple[Index, ...], ...]) -> tuple[Index, ...]:
+    """What all unknowns need together, by order."""
+    return closure(itertools.chain(*needs))
 
 
 def seeded(points: Tensor, indices: tuple[Index, ...]) -> Jet:
@@ -184,11 +224,23 @@ class Automatic(Derivatives):
         self.chosen = make_derivatives("fused", field, coordinates, unknowns)
 
     def __call__(self, points: Tensor, function: Function) -> Any:
+        return self._by_chosen(lambda chosen: chosen(points, function))
+
+    def slopes(
+        self,
+        points: Tensor,
+        function: Function,
+        loss: Callable[[Any], Tensor],
+        parameters: Sequence[Tensor],
+    ) -> tuple[float, Tensor]:
+        return self._by_chosen(lambda chosen: chosen.slopes(points, function, loss, parameters))
+
+    def _by_chosen(self, read: Callable[[Derivatives], Any]) -> Any:
         try:
-            return self.chosen(points, function)
+            return read(self.chosen)
         except Unreadable:
             nested = Nested(self.field, self.coordinates, self.unknowns)
-            result = nested(points, function)
+            result = read(nested)
         self.chosen = nested
         return result
 

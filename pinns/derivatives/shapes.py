@@ -99,10 +99,14 @@ def to(f: Jet, target: Any = None) -> Any:
 # -- shapes ------------------------------------------------------------------------------------
 
 
+def leaves_points(key: Any) -> bool:
+    """Whether an index takes all points of the first axis."""
+    return isinstance(key, tuple) and len(key) > 0 and (key[0] is ... or key[0] == slice(None))
+
+
 @rule_for("getitem", "__getitem__")
 def getitem(f: Jet, key: Any) -> Jet:
-    whole = isinstance(key, tuple) and len(key) > 0 and (key[0] is ... or key[0] == slice(None))
-    if whole:
+    if leaves_points(key):
         return moved(f, lambda c: c[(slice(None),) * (c.ndim - f.ndim) + key])
 
     def rule(index: Index) -> Coefficient:

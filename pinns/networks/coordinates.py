@@ -36,6 +36,9 @@ class Coordinates(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """(n, coordinates) to (n, features)."""
+        embedded = getattr(type(points), "embedded", None)
+        if embedded is not None:  # a Taylor series that asks for `series`
+            return embedded(points, self)
         features = []
         for i, ((left, right), wraps) in enumerate(zip(self.extent, self.periodic, strict=True)):
             x = (points[:, i] - left) / (right - left)
@@ -46,3 +49,30 @@ class Coordinates(nn.Module):
             for k in range(1, self.harmonics + 1):
                 features += [torch.sin(2.0 * math.pi * k * x), torch.cos(2.0 * math.pi * k * x)]
         return torch.stack(features, dim=-1)
+
+    def series(self, points: Tensor, indices: Sequence[tuple[int, ...]]) -> Tensor:
+        """Taylor coefficients (indices, n, features) of the features at points (n, coordinates).
+
+        indices: multi-indices over the coordinates, of which the first is 0.
+        """
+        found = points.new_zeros(len(indices), len(points), self.features)
+        found[0] = values = self(points)
+        at = 0
+        for i, ((left, right), wraps) in enumerate(zip(self.extent, self.periodic, strict=True)):
+            # A feature is a function of one coordinate.
+            alone = [(k, a[i]) for k, a in enumerate(indices) if sum(a) > 0 and a[i] == sum(a)]
+            if not wraps:
+                for k, order in alone:
+                    if order == 1:
+                        found[k, :, at] = 2.0 / (right - left)
+                at += 1
+                continue
+            for harmonic in range(1, self.harmonics + 1):
+                rate = 2.0 * math.pi * harmonic / (right - left)
+                pair = values[:, at : at + 2]  # sin and cos; each derivative is a quarter turn
+                turns = (pair, pair.flip(1) * pair.new_tensor([1.0, -1.0]))
+                for k, order in alone:
+                    scale = (-1) ** (order // 2) * rate**order / math.factorial(order)
+                    torch.mul(turns[order % 2], scale, out=found[k, :, at : at + 2])
+                at += 2
+        return found

@@ -1,5 +1,7 @@
 """The compiled passes: blocks, chains that begin and end anywhere, several backward passes."""
 
+from types import SimpleNamespace
+
 import numba
 import numpy as np
 import pytest
@@ -7,10 +9,12 @@ import scipy.special
 import torch
 from torch import nn
 
-from sobolev.pinns.derivatives import fused, instructions, products
+from sobolev.pinns.derivatives import fused, instructions, passes, products
 from sobolev.pinns.derivatives.readings import make_derivatives
+from sobolev.pinns.networks import Coordinates, make_network
 
 F64 = torch.float64
+OPTIONS = SimpleNamespace(width=6, depth=2, activation="tanh", fourier_scale=1.0)
 
 
 def burgers(u, d, x):
@@ -24,7 +28,7 @@ def plain(outputs=1):
     ).double()
 
 
-@pytest.mark.parametrize("n", [1, fused.BLOCK - 1, fused.BLOCK, 2 * fused.BLOCK + 3])
+@pytest.mark.parametrize("n", [1, passes.BLOCK - 1, passes.BLOCK, 2 * passes.BLOCK + 3])
 def test_any_number_of_points(n):
     network = plain()
     points = torch.rand(n, 2, dtype=F64)
@@ -37,18 +41,18 @@ def test_any_number_of_points(n):
 
 
 def test_a_chain_runs_once(monkeypatch):
-    passes = []
-    inner = fused.CompiledPass.forward
+    found = []
+    inner = passes.CompiledPass.forward
 
     def counted(ctx, features, spec, *layers):
-        passes.append(len(layers) // 2)
+        found.append(len(layers) // 2)
         return inner(ctx, features, spec, *layers)
 
-    monkeypatch.setattr(fused.CompiledPass, "forward", staticmethod(counted))
+    monkeypatch.setattr(passes.CompiledPass, "forward", staticmethod(counted))
     network = plain(2)
     derivatives = make_derivatives("fused", network, ("t", "x"), ("u", "v"))
     derivatives(torch.rand(9, 2, dtype=F64), lambda u, d, x: d(u[0], "x") + d(u[1], "tt"))
-    assert passes == [3]
+    assert found == [3]
 
 
 def test_the_graph_may_be_used_again_while_other_passes_run():
@@ -64,11 +68,11 @@ def test_the_graph_may_be_used_again_while_other_passes_run():
 
 
 def test_rows_do_not_depend_on_their_neighbours():
-    network, points = plain(), torch.rand(3 * fused.BLOCK, 2, dtype=F64)
+    network, points = plain(), torch.rand(3 * passes.BLOCK, 2, dtype=F64)
     derivatives = make_derivatives("fused", network, ("t", "x"))
     with torch.no_grad():
         whole = derivatives(points, burgers)
-        parts = [derivatives(part, burgers) for part in points.split(fused.BLOCK)]
+        parts = [derivatives(part, burgers) for part in points.split(passes.BLOCK)]
     assert torch.equal(whole, torch.cat(parts))
 
 
@@ -121,8 +125,8 @@ def test_activations_to_rounding(name, truth, dtype):
     x = np.concatenate([np.linspace(-30, 30, 2000), small, -small]).astype(dtype)
     assert len(x) % 16 == 0
     z, y = x.copy(), np.full(len(x) + 16, 7, dtype)
-    activate = instructions.compiled(((0,),), name, False, x.dtype)
-    call(activate, z, y, len(x))
+    code = instructions.compiled(((0,),), name, False, x.dtype)
+    call(code.address, z, y, len(x))
     exact = truth(x.astype(np.float64))
     # A large argument is right to its own rounding: gelu is x (1 + erf) / 2.
     scale = np.abs(exact) if name in ("tanh", "sigmoid", "sin") else np.abs(x).astype(np.float64)
@@ -131,8 +135,8 @@ def test_activations_to_rounding(name, truth, dtype):
 
 
 @numba.njit
-def call(activate, z, y, size):
-    activate(z.ctypes.data, y.ctypes.data, y.ctypes.data, size)
+def call(address, z, y, size):
+    instructions.activate(address, z.ctypes.data, y.ctypes.data, y.ctypes.data, size)
 
 
 def test_more_coefficients_than_code_is_made_for(monkeypatch):
@@ -140,6 +144,25 @@ def test_more_coefficients_than_code_is_made_for(monkeypatch):
     network = plain()
     whole = make_derivatives("fused", network, ("t", "x"))(points, burgers)
     monkeypatch.setattr(fused, "LARGEST", 3)
-    monkeypatch.setattr(fused.CompiledPass, "forward", None)
+    monkeypatch.setattr(passes.CompiledPass, "forward", None)
     rest = make_derivatives("fused", network, ("t", "x"))(points, burgers)
     assert (whole - rest).abs().max() < 1e-13
+
+
+def test_a_layer_that_takes_the_place_of_another_is_seen():
+    network = make_network("mlp", Coordinates(((0.0, 1.0),) * 2, (False, True)), 1, OPTIONS)
+    points = torch.rand(9, 2, dtype=F64)
+    derivatives = make_derivatives("fused", network, ("t", "x"))
+
+    def check():
+        truth = make_derivatives("nested", network, ("t", "x"))(points, burgers)
+        for _ in range(2):
+            assert (derivatives(points, burgers) - truth).abs().max() < 1e-12
+
+    check()
+    network.layers[1] = nn.Linear(6, 6, dtype=F64)
+    check()
+    network.layers[0].weight = nn.Parameter(torch.randn(6, 3, dtype=F64))
+    check()
+    points += 0.01
+    check()
