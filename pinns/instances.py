@@ -43,7 +43,14 @@ def end_conditions(
     """
     if boundary is not None:
         return [Dirichlet("all", boundary, of=name) for name in problem.unknowns]
-    ends = problem.end_conditions(inputs)
+    known = {name: v for name, v in inputs.items() if not isinstance(v, nn.Module)}
+    try:
+        ends = problem.end_conditions(known)
+    except KeyError as missing:
+        raise InputError(
+            f"expected numbers at the ends of '{problem.name}' that are known, got a module as "
+            f"{missing}; what is in the equation can be found"
+        ) from None
     if ends is None:
         raise InputError(
             f"expected a problem that says what holds at the ends of its axes, got "

@@ -1,20 +1,30 @@
 """Unknown parameters of an equation: numbers and functions that are found beside the solution.
 
 A statement takes them by name (`trainable`), and so does `state_problem` in the place of an
-input; the residual reads them from `p`. Measured `Data` decides them.
+input; the residual reads them from `p`. Measured `Data` decides them, which `measured` reads.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..datasets.problem import Problem
 from ..geometry.errors import InputError
+from .conditions import Data
 from .fields import Points
+from .instances import initial_names
 from .networks import MLP, Coordinates
+
+DRAWS = 65
+"""Samples that tell where a problem draws a number."""
 
 
 class Parameter(nn.Module):
@@ -101,3 +111,75 @@ class CoefficientField(nn.Module):
         """Coordinates by name, each (n,), to values (n,)."""
         values = self.network(torch.stack([x[name] for name in self.names], dim=1))[:, 0]
         return self.start * torch.exp(values) if self.positive else self.start + values
+
+
+def found(field: Any) -> dict[str, float]:
+    """The numbers among the unknown parameters of a solution as they are now, by name."""
+    each: Mapping[str, nn.Module] = field.trainable
+    return {name: one.value for name, one in each.items() if isinstance(one, Parameter)}
+
+
+def numbers_to_find(problem: Problem, names: Sequence[str]) -> dict[str, Parameter]:
+    """Inputs of a problem as parameters, by name, to be given to `state_problem` in their place.
+
+    Each starts at the median of what the problem draws, and stays positive where all of that is.
+    Raises InputError for what is no number of the problem, or an initial value.
+    """
+    initial = initial_names(problem) if problem.times is not None else ()
+    known = [v.name for v in problem.inputs if v.kind == "scalar" and v.name not in initial]
+    if others := [name for name in names if name not in known]:
+        has = ", ".join(known) or "it has none"
+        raise InputError(
+            f"expected numbers of '{problem.name}' to find ({has}), got {', '.join(others)}; a "
+            "coefficient that is a field can be found from Python"
+        )
+    grid = problem.grid(8)
+    draws = [problem.evaluate(problem.draw_sample(0, i), grid) for i in range(DRAWS)]
+    starts = {}
+    for name in names:
+        values = [float(draw[name]) for draw in draws]
+        starts[name] = Parameter(float(np.median(values)), positive=min(values) > 0.0)
+    return starts
+
+
+def measured(
+    text: str, coordinates: Sequence[str], unknowns: Sequence[str], source: str = "the measurements"
+) -> list[Data]:
+    """Measurements as conditions, one for each unknown that was measured.
+
+    text: comma-separated values, in the first line names: all of the coordinates, and one or more
+    of the unknowns. Raises InputError for other columns, and for a cell that is no finite number.
+    """
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True)
+    lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    names = lines[0][1] if lines else []
+    seen = [name for name in unknowns if name in names]
+    if not seen or sorted(names) != sorted([*coordinates, *seen]):
+        some = f"some of {', '.join(unknowns)}" if len(unknowns) > 1 else unknowns[0]
+        raise InputError(
+            f"expected the columns {', '.join(coordinates)} and {some} in {source}, got "
+            f"{', '.join(names) or 'none'}"
+        )
+    if len(lines) < 2:
+        raise InputError(f"expected lines of numbers in {source}, got names of columns alone")
+    rows = [_numbers(names, cells, f"line {number} of {source}") for number, cells in lines[1:]]
+    columns = dict(zip(names, np.array(rows).T, strict=True))
+    points = {name: columns[name] for name in coordinates}
+    several = len(unknowns) > 1
+    return [Data(points, columns[name], of=name if several else None) for name in seen]
+
+
+def _numbers(names: Sequence[str], cells: Sequence[str], where: str) -> list[float]:
+    """One line of measurements. Raises InputError where a cell is missing or not finite."""
+    if len(cells) != len(names):
+        raise InputError(f"expected {len(names)} numbers in {where}, got {len(cells)}")
+    values = []
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"expected a finite number as {name} in {where}, got '{cell}'")
+        values.append(value)
+    return values

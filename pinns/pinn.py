@@ -14,12 +14,14 @@ from ..datasets.problem import Problem
 from ..geometry.errors import InputError
 from ..geometry.function import Function
 from .config import PINNConfig
+from .derivatives.readings import make_derivatives
 from .fields import Field
+from .objective import Objective
 from .optimisers import FIRST_ORDER, SECOND_ORDER
 from .optimisers.base import Optimiser
 from .result import PINNResult
 from .run import Progress, Run
-from .samplers import SAMPLERS, Sampler
+from .samplers import SAMPLERS, Sampler, Sobol
 from .statement import Statement, state_problem
 from .weights import WEIGHTINGS, Weighting
 
@@ -74,12 +76,35 @@ def train(
         run = Run(
             statement, config, sampler, weighting, optimisers, folder, reference, progress, network
         )
+        check_found(run.objective)
         run.start(resume)
         run.run()
         result = run.result()
     if folder is not None:
         result.save(folder)
     return result
+
+
+def check_found(objective: Objective) -> None:
+    """Raise InputError for an unknown parameter that the equation does not read."""
+    statement, field = objective.statement, objective.field
+    if not field.trainable:
+        return
+    unit = Sobol(0).draw(16, len(statement.coordinates), None, statement.inside)
+    points = statement.interior(unit).to(objective.dtype)
+    read = make_derivatives("nested", field, statement.coordinates, statement.unknowns)
+    residuals = read(points, field.equation)
+    each = residuals if isinstance(residuals, tuple) else (residuals,)
+    total = torch.stack([r.square().sum() for r in each]).sum()
+    for name, module in field.trainable.items():
+        slopes = torch.autograd.grad(
+            total, list(module.parameters()), retain_graph=True, allow_unused=True
+        )
+        if all(slope is None for slope in slopes):
+            raise InputError(
+                f"expected unknown parameters that the equation reads, got '{name}', which is not "
+                "in it"
+            )
 
 
 def make_weighting(config: PINNConfig, statement: Statement) -> Weighting:

@@ -25,6 +25,7 @@ from ..geometry.norms import error
 from ..geometry.points import PointCloud
 from .config import PRECISIONS, PINNConfig
 from .constraints import StatedField
+from .inverse import found
 from .networks import Coordinates, make_network
 from .statement import ROUNDING, Statement
 
@@ -153,6 +154,11 @@ class PINNResult:
         """Relative L2 error against a reference on such a grid."""
         return relative_error(self.field, self.statement, reference)
 
+    @property
+    def found(self) -> dict[str, float]:
+        """The numbers among the unknown parameters, by name."""
+        return found(self.field)
+
     def save(self, folder: Path) -> None:
         """Write weights.safetensors, config.json and history.csv."""
         write_whole(folder / WEIGHTS, save(self.field.state_dict()))
@@ -164,25 +170,25 @@ class PINNResult:
             "stop_reasons": self.stop_reasons,
             "steps": self.steps,
             "seconds": self.seconds,
+            "found": self.found,
         }
         write_whole(folder / CONFIG, json.dumps(facts, indent=2).encode())
         write_history(folder, self.columns, self.history)
 
 
 def training_curves(results: Sequence[PINNResult]) -> dict[str, np.ndarray]:
-    """Columns seconds, loss and error of results that were trained one after the other.
+    """Columns seconds, loss, error and found numbers of results trained one after the other.
 
     nan where there was no reference to tell the error.
     """
-    curves: dict[str, list[float]] = {"seconds": [], "loss": [], "error": []}
+    told = ("loss", "error", *results[0].found)
+    curves: dict[str, list[float]] = {name: [] for name in ("seconds", *told)}
     before = 0.0
     for result in results:
         curves["seconds"].extend(before + result.column("seconds"))
-        curves["loss"].extend(result.column("loss"))
-        known = "error" in result.columns
-        curves["error"].extend(
-            result.column("error") if known else [math.nan] * len(result.history)
-        )
+        for name in told:
+            known = name in result.columns
+            curves[name].extend(result.column(name) if known else [math.nan] * len(result.history))
         before += result.seconds
     return {name: np.array(values) for name, values in curves.items()}
 

@@ -15,6 +15,7 @@ from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..operators.checkpoint import load_state, save_state
 from .config import PINNConfig
+from .inverse import found
 from .objective import Objective, add_conditions
 from .optimisers.base import FINAL, NOT_FINITE, Optimiser
 from .result import (
@@ -81,7 +82,7 @@ class Run:
     @property
     def columns(self) -> tuple[str, ...]:
         error = () if self.reference is None else ("error",)
-        return ("step", "stage", "loss", *self.terms, *error, "seconds")
+        return ("step", "stage", "loss", *self.terms, *error, *found(self.field), "seconds")
 
     @property
     def seconds(self) -> float:
@@ -177,10 +178,13 @@ class Run:
         terms = [self.objective.losses.get(name, math.nan) for name in self.terms]
         row, text = [self.step, self.stage, loss, *terms], f"loss {loss:.2e}"
         seconds, began = self.seconds, time.perf_counter()
+        self.objective.load(self.vector)
         if self.reference is not None:
-            self.objective.load(self.vector)
             row.append(relative_error(self.field, self.statement, self.reference))
             text += f", error {row[-1]:.2e}"
+        for name, value in found(self.field).items():
+            row.append(value)
+            text += f", {name} {value:.6g}"
         self.measuring += time.perf_counter() - began
         self.rows.append([*row, seconds])
         if self.progress is not None:

@@ -4,10 +4,15 @@ The instance is sample `--sample` of seed `--instance_seed` of the problem's own
 judged while it trains against the problem's reference solver, at all stored times where it has
 any. `--method` names a published remedy, or `random_features`: the solver that every network has
 to be held against.
+
+`--measurements FILE` (CSV, columns named as the coordinates and the unknowns) adds measured values,
+and `--find NAME` lets them decide a number of the equation: the drawn one is then not looked at. It
+starts at the median of what the problem draws. Fields are found from Python, see docs/pinns.md.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +75,12 @@ def main(argv: Sequence[str]) -> int:
         "--recipe", choices=list(recipes), default="quick", help="defaults of the options --pinn.*"
     )
     parser.add_argument("--windows", type=int, default=1, help="solve so many pieces of the time")
+    parser.add_argument(
+        "--measurements", type=str, default="", help="CSV file with a column for each coordinate"
+    )
+    parser.add_argument(
+        "--find", type=str, nargs="+", default=[], help="numbers that the measurements decide"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     method = word_after("--method", argv) or "adaptive"
     if method == RANDOM_FEATURES:
@@ -85,8 +96,10 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(given.output or f"{given.name}-pinn")
     instance = Instance(
         given.name, given_options(given, "problem", problems), given.instance_seed, given.sample,
-        command_line("pinn", argv), method, given.windows,
+        command_line("pinn", argv), method, given.windows, file_text(given.measurements),
+        given.find,
     )  # fmt: skip
+    check_find(instance)
     config: PINNConfig | RandomFeatureConfig
     if method == RANDOM_FEATURES:
         config = RandomFeatureConfig(**given.features.as_dict())
@@ -94,6 +107,28 @@ def main(argv: Sequence[str]) -> int:
         config = PINNConfig(**given.pinn.as_dict())
     with only_writer(folder):
         return run(instance, config, folder, given.resolution, given.force)
+
+
+def file_text(name: str) -> str | None:
+    """Raises InputError where the file cannot be read; no name, no text."""
+    try:
+        return Path(name).read_text(encoding="utf-8-sig") if name else None
+    except (OSError, UnicodeDecodeError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise InputError(f"expected a CSV file of measurements, got {name}: {why}") from None
+
+
+def check_find(instance: Instance) -> None:
+    """Raise InputError where numbers cannot be found in this way."""
+    if not instance.find:
+        return
+    if instance.measurements is None:
+        raise InputError("expected --measurements FILE beside --find, got none")
+    if instance.method == RANDOM_FEATURES or instance.windows > 1:
+        raise InputError(
+            "expected a network in one window beside --find, got "
+            f"--method {instance.method} --windows {instance.windows}"
+        )
 
 
 def run(
@@ -106,6 +141,7 @@ def run(
     """Solve into a folder that is ours alone."""
     from sobolev.pinns.pinn import make_weighting
     from sobolev.pinns.random_features import RandomFeatureConfig
+    from sobolev.pinns.result import PINNResult
     from sobolev.scripts.pinn_pictures import draw_pictures
 
     if (folder / INSTANCE).exists() and not force:
@@ -114,7 +150,9 @@ def run(
     statement = instance.state()
     if not isinstance(config, RandomFeatureConfig):
         make_weighting(config, statement)
-    truth = reference(*instance.make(), resolution, getattr(config, "threads", 1))
+    threads = getattr(config, "threads", 1)
+    # What is to be found has no reference before it is found.
+    truth = None if instance.find else reference(*instance.make(), resolution, threads)
     if force:
         clear(folder)
     result: Solved
@@ -123,6 +161,11 @@ def run(
             result = solve_by_features(statement, instance.windows, config, folder)
         else:
             result = train_network(statement, instance.windows, config, folder, truth)
+    if isinstance(result, PINNResult) and instance.find:
+        instance = dataclasses.replace(instance, found=result.found)
+        print(f"found {', '.join(f'{name} = {v:.6g}' for name, v in result.found.items())}")
+    if truth is None:
+        truth = reference(*instance.make(), resolution, threads)
     print(f"relative L2 error {result.error(truth):.3e} after {result.seconds:.1f} s")
     draw_pictures(result, folder, truth, folder / PICTURE)
     instance.finish(folder)
@@ -132,7 +175,7 @@ def run(
 
 
 def train_network(
-    statement: Statement, windows: int, config: PINNConfig, folder: Path, truth: Function
+    statement: Statement, windows: int, config: PINNConfig, folder: Path, truth: Function | None
 ) -> PINNResult | WindowedResult[PINNResult]:
     """Train, or go on where a run into this folder was stopped."""
     from sobolev.pinns.pinn import train

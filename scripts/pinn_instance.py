@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ RANDOM_FEATURES = "random_features"
 class Instance:
     """One sample of a problem's inputs and how it is solved, as `instance.json` holds it.
 
-    windows: in time, each with a solution of its own.
+    windows: in time, each with a solution of its own. measurements: text of their file. find:
+    numbers of the equation that these decide, and not the sample; found: what they came to.
     """
 
     problem: str
@@ -47,19 +49,30 @@ class Instance:
     command: str
     method: str = "adaptive"
     windows: int = 1
+    measurements: str | None = None
+    find: Sequence[str] = ()
+    found: Mapping[str, float] = field(default_factory=dict)
 
     def make(self) -> tuple[Problem, dict[str, Any]]:
-        """The problem and the drawn input."""
+        """The problem, with what was found, and the drawn input."""
         problem = make_problem(self.problem, self.problem_config)
-        return problem, problem.draw_sample(self.seed, self.sample)
+        draw = problem.draw_sample(self.seed, self.sample)
+        return with_inputs(problem, self.found) if self.found else problem, draw
 
     def state(self) -> Statement:
         """Where the equation holds, what it says, and what is known beside it."""
+        from sobolev.pinns.inverse import measured, numbers_to_find
         from sobolev.pinns.statement import state_problem
         from sobolev.pinns.windows import window_times
 
-        problem, draw = self.make()
-        statement = state_problem(problem, solver_inputs(problem, draw))
+        problem, draw = dataclasses.replace(self, found={}).make()
+        inputs = solver_inputs(problem, draw) | numbers_to_find(problem, self.find)
+        data = (
+            measured(self.measurements, problem.coordinates, problem.unknowns)
+            if self.measurements is not None
+            else []
+        )
+        statement = state_problem(problem, inputs, conditions=data)
         if self.windows != 1:
             window_times(statement, self.windows)
         return statement
@@ -117,6 +130,18 @@ def clear(folder: Path) -> None:
 
     if any((folder / name).exists() for name in (INSTANCE, STARTED, CHECKPOINT)):
         shutil.rmtree(folder)
+
+
+def with_inputs(problem: Problem, values: Mapping[str, float]) -> Problem:
+    """The problem with some numbers of every sample given."""
+    cls = type(problem)
+
+    def evaluate(self: Problem, draw: dict[str, Any], grid: Grid) -> dict[str, np.ndarray]:
+        given = {name: np.asarray(value) for name, value in values.items()}
+        return cls.evaluate(self, draw, grid) | given
+
+    own = type(cls.__name__, (cls,), {"evaluate": evaluate})
+    return own(**{each.name: getattr(problem, each.name) for each in dataclasses.fields(problem)})
 
 
 def spacetime(problem: Problem, grid: Grid) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,18 +103,19 @@ def residual_size(result: Solved, grid: Grid, cut: tuple[Any, ...]) -> np.ndarra
     points = np.stack([axis[cut] for axis in grid.coordinates()], axis=-1)
     dtype = next(result.field.parameters()).dtype
     flat = torch.from_numpy(points.reshape(-1, grid.ndim).copy()).to(dtype)
-    # The one reading that takes any field, random features too.
+    # A network knows the numbers that were found. Nested takes any field, random features too.
+    equation = getattr(result.field, "equation", statement.equation)
     read = make_derivatives("nested", result.field, statement.coordinates, statement.unknowns)
     parts = []
     for chunk in flat.split(CHUNK):
-        r = read(chunk, statement.equation)
+        r = read(chunk, equation)
         each = (r,) if isinstance(r, Tensor) else r
         parts.append(torch.stack([one.detach().square() for one in each]).sum(dim=0).sqrt())
     return torch.cat(parts).numpy().reshape(points.shape[:-1])
 
 
 def draw_training(axes: Axes, result: Solved) -> None:
-    """Loss and error by seconds; for random features the two figures that they have."""
+    """Loss, error and found numbers by seconds; for random features the figures that they have."""
     axes.set_title("training")
     trained = [one for one in pieces(result) if isinstance(one, PINNResult)]
     if not trained:
@@ -124,9 +126,12 @@ def draw_training(axes: Axes, result: Solved) -> None:
         axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12)
         return
     curves = training_curves(trained)
-    for name, colour in (("loss", figures.COLOURS[1]), ("error", figures.COLOURS[0])):
-        if np.isfinite(curves[name]).any():
-            axes.semilogy(curves["seconds"], curves[name], color=colour, lw=1.2, label=name)
+    seconds = curves.pop("seconds")
+    colours = (figures.COLOURS[1], figures.COLOURS[0], *figures.COLOURS[2:])
+    for (name, values), colour in zip(curves.items(), itertools.cycle(colours), strict=False):
+        if np.isfinite(values).any():
+            label = name if values.min() >= 0.0 else f"|{name}|"
+            axes.semilogy(seconds, np.abs(values), color=colour, lw=1.2, label=label)
     axes.set_xlabel("seconds")
     axes.legend(fontsize=7)
 

@@ -1,5 +1,7 @@
 """Unknown parameters: their ranges, their place in the vector, and what data say of them."""
 
+import dataclasses
+import json
 import math
 
 import numpy as np
@@ -7,11 +9,12 @@ import pytest
 import torch
 
 from sobolev.datasets.problems.burgers import Burgers
+from sobolev.datasets.registry import make_problem
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.shapes import Interval
 from sobolev.pinns.conditions import Data, Dirichlet, Initial
 from sobolev.pinns.config import PINNConfig
-from sobolev.pinns.inverse import CoefficientField, Parameter
+from sobolev.pinns.inverse import CoefficientField, Parameter, measured, numbers_to_find
 from sobolev.pinns.pinn import train
 from sobolev.pinns.result import load_result
 from sobolev.pinns.statement import Statement, state_problem
@@ -74,8 +77,84 @@ def test_finds_a_rate_as_least_squares_would(tmp_path):
     best = rates[np.argmin([np.sum((np.exp(-k * t) - u) ** 2) for k in rates])]
     assert found == pytest.approx(best, rel=2e-3)
     assert start.value == pytest.approx(2.0)  # the statement is as it was
+    assert result.found == {"rate": found}
+    assert json.loads((tmp_path / "run/config.json").read_text())["found"] == {"rate": found}
+    seen = result.column("rate")
+    assert seen[-1] == found
+    assert abs(seen[0] - 2.0) < 0.5
     again = load_result(tmp_path / "run", decay(Parameter(2.0, positive=True)))
-    assert again.field.trainable["rate"].value == found
+    assert again.found == {"rate": found}
+
+
+def test_every_line_tells_what_is_found():
+    lines = []
+    config = dataclasses.replace(QUICK, first_steps=3, second_steps=0, log_every=1)
+    result = train(decay(Parameter(2.0)), config=config, progress=lambda *w: lines.append(w[2]))
+    for line, value in zip(lines, result.column("rate"), strict=True):
+        assert line.endswith(f", rate {value:.6g}")
+
+
+def test_refuses_what_the_equation_does_not_read():
+    statement = dataclasses.replace(decay(Parameter(2.0)), trainable={
+        "rate": Parameter(2.0), "ratio": Parameter(1.0)
+    })  # fmt: skip
+    with pytest.raises(InputError, match="got 'ratio', which is not in it"):
+        train(statement, config=QUICK)
+
+
+def test_numbers_start_where_the_problem_draws_them():
+    problem = Burgers(viscosity_min=0.01, viscosity_max=0.09)
+    start = numbers_to_find(problem, ["viscosity"])["viscosity"]
+    assert start.positive
+    assert start.value == pytest.approx(0.03, rel=0.3)  # the median of a log-uniform law
+    assert numbers_to_find(problem, ["viscosity"])["viscosity"].value == start.value
+    signed = numbers_to_find(make_problem("thermal"), ["left"])["left"]
+    assert not signed.positive
+    assert -75.0 < signed.value < -25.0
+
+
+@pytest.mark.parametrize("name", ["u0", "viscosty"])
+def test_refuses_what_is_no_number_of_the_problem(name):
+    with pytest.raises(InputError, match=rf"numbers of 'burgers' .* .viscosity., got {name}; "):
+        numbers_to_find(Burgers(), [name])
+
+
+def test_refuses_numbers_that_the_ends_are_made_of():
+    problem = make_problem("bounded_wave")
+    values = problem.evaluate(problem.draw_sample(0, 0), problem.grid(16))
+    inputs = {**values, **numbers_to_find(problem, ["left_end"])}
+    with pytest.raises(InputError, match=r"ends of 'bounded_wave' .* got a module as 'left_end'"):
+        state_problem(problem, inputs)
+
+
+def test_reads_measurements_of_several_unknowns():
+    text = "v, t, u\n3, 0.5, 1\n\n4, 0.25, 2e-3\n"
+    first, second = measured(text, ("t",), ("u", "v", "w"))
+    assert (first.of, second.of) == ("u", "v")
+    assert first.points["t"].tolist() == [0.5, 0.25]
+    assert (first.values.tolist(), second.values.tolist()) == ([1.0, 2e-3], [3.0, 4.0])
+    (only,) = measured("u,t\n1,2\n", ("t",), ("u",))
+    assert only.of is None
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "columns t, x and u in the file, got none"),
+        ("t,u\n1,2", "columns t, x and u in the file, got t, u"),
+        ("t,x,v\n1,2,3", "and u in the file, got t, x, v"),
+        ("t,x,u,u\n1,2,3,4", "got t, x, u, u"),
+        ("t,x,u,sigma\n1,2,3,4", "got t, x, u, sigma"),
+        ("t,x,u", "lines of numbers in the file, got names of columns alone"),
+        ("t,x,u\n1,2,3\n1,2", "3 numbers in line 3 of the file, got 2"),
+        ("t,x,u\n1,2,nan", "finite number as u in line 2 of the file, got 'nan'"),
+        ("t,x,u\n1,,3", "finite number as x in line 2 of the file, got ''"),
+        ("t,x,u\nnow,2,3", "finite number as t in line 2 of the file, got 'now'"),
+    ],
+)
+def test_refuses_measurements(text, words):
+    with pytest.raises(InputError, match=words):
+        measured(text, ("t", "x"), ("u",), "the file")
 
 
 def test_unknown_parameters_join_the_vector():

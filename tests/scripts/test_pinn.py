@@ -13,7 +13,7 @@ import pytest
 from sobolev.pinns.config import DEMO, PINNConfig
 from sobolev.pinns.methods import METHODS
 from sobolev.scripts.cli import main
-from sobolev.scripts.pinn_instance import load_solution, reference
+from sobolev.scripts.pinn_instance import Instance, load_solution, reference
 
 QUICK = (
     "--pinn.first_steps", "3", "--pinn.second_steps", "3", "--pinn.points", "32", "--pinn.width",
@@ -172,6 +172,67 @@ def test_random_features_in_windows(capsys):
 def test_windows_that_cannot_be(name, windows, words, capsys):
     assert run("pinn", name, "--windows", windows, "--output", "out") == 2
     assert words in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_numbers_are_found_from_measurements(capsys):
+    Path("measured.csv").write_text("t,x,u\n0.5,0.25,0.1\n0.75,0.5,-0.2\n")
+    words = ("pinn", "advection", "--find", "speed", "--measurements", "measured.csv", *QUICK)
+    assert run(*words, "--output", "out") == 0
+    said = capsys.readouterr()
+    facts = json.loads(Path("out/instance.json").read_text())
+    speed = facts["found"]["speed"]
+    assert f"found speed = {speed:.6g}" in said.out
+    assert f"speed {speed:.6g}" in said.err.splitlines()[-1]
+    assert facts["measurements"] == Path("measured.csv").read_text()
+    assert shape_of("out/pictures.png")[:2] == (832, 1365)
+    # The solution and its reference are those of the number that was found.
+    Path("measured.csv").unlink()
+    _, problem, draw, result = load_solution(Path("out"))
+    assert result.found == {"speed": speed}
+    assert problem.evaluate(draw, problem.grid(8))["speed"] == speed
+    assert f"{result.error(reference(problem, draw, 16, 1)):.3e}" == f"{error_in(said.out):.3e}"
+    assert speed != Instance("advection", {}, 0, 0, "").make()[1]["speed"]  # the drawn one
+
+
+def test_other_measurements_are_another_run(undrawn, monkeypatch, capsys):
+    def stop(*given):
+        raise KeyboardInterrupt
+
+    words = ("pinn", "advection", "--measurements", "measured.csv", *QUICK, "--output", "out")
+    Path("measured.csv").write_text("t,x,u\n0.5,0.25,0.1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("sobolev.pinns.run.Run.run", stop)
+        assert run(*words) == 130
+    Path("measured.csv").write_text("t,x,u\n0.5,0.25,0.2\n")
+    assert run(*words) == 2
+    assert "expected the measurements of the stopped run" in capsys.readouterr().err
+    assert run(*words, "--force") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--find", "speed"), "--measurements FILE beside --find"),
+        (("--find", "speed", "--measurements", "none.csv"), "none.csv: No such file"),
+        (("--find", "sped", "--measurements", "good.csv"), "numbers of 'advection' to find (speed"),
+        (("--measurements", "empty.csv"), "columns t, x and u in the measurements, got none"),
+        (("--measurements", "outside.csv"), "measured points in the domain, got 1 of 1 outside"),
+        (("--find", "speed", "--measurements", "good.csv", "--windows", "2"), "in one window"),
+        (
+            ("--find", "speed", "--measurements", "good.csv", "--method", "random_features"),
+            "a network in one window beside --find",
+        ),
+    ],
+)
+def test_refuses_measurements(words, expected, capsys):
+    for name, text in ("good", "0,0,1"), ("outside", "0,7,1"):
+        Path(f"{name}.csv").write_text(f"t,x,u\n{text}\n")
+    Path("empty.csv").touch()
+    assert run("pinn", "advection", *words, "--output", "out") == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert said.count("\n") == 1
     assert not Path("out").exists()
 
 
