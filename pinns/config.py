@@ -17,6 +17,7 @@ from .optimisers import FIRST_ORDER, SECOND_ORDER
 from .samplers import SAMPLERS
 from .weights import WEIGHTINGS
 
+MANY = 100  # space coordinates, from which on "auto" does not look at all of them
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -36,8 +37,9 @@ class PINNConfig:
     first, first_steps, rate, decay: a name in `optimisers.FIRST_ORDER`, whose rate falls from
     `rate` to `rate * decay`. second, second_steps: the optimiser after it, a name in
     `optimisers.SECOND_ORDER`; memory: pairs that L-BFGS keeps.
-    derivatives: how they are made, a name of `derivatives.readings`. precision: of parameters and
-    points.
+    derivatives: how they are made, a name of `derivatives.readings`; "auto" in more than `MANY`
+    space coordinates is "randomised", which sees `directions` of them at a step (see `randomised`)
+    and goes with first-order optimisers alone. precision: of parameters and points.
     seed: of the weights and the points. chunk: points differentiated at once. threads: chunks at
     a time; the result has the same bits whatever their number.
     log_every, checkpoint_every: steps between rows of the history and between checkpoints.
@@ -66,7 +68,8 @@ class PINNConfig:
     second: Literal["lbfgs", "ssbfgs", "ssbroyden", "gauss_newton"] = "lbfgs"
     second_steps: int = 3000
     memory: int = 50
-    derivatives: Literal["auto", "nested", "taylor", "compiled", "fused"] = "auto"
+    derivatives: Literal["auto", "nested", "taylor", "compiled", "fused", "randomised"] = "auto"
+    directions: int = 16
     precision: Literal["float32", "float64"] = "float64"
     seed: int = 0
     threads: int = 2
@@ -77,7 +80,7 @@ class PINNConfig:
     def __post_init__(self) -> None:
         positive = [
             "width", "depth", "harmonics", "points", "initial_points", "boundary_points",
-            "memory", "threads", "chunk", "log_every", "checkpoint_every",
+            "memory", "threads", "chunk", "log_every", "checkpoint_every", "directions",
         ]  # fmt: skip
         natural = ["refresh_every", "first_steps", "second_steps", "seed"]
         for names, least in ((positive, 1), (natural, 0)):
@@ -103,6 +106,25 @@ class PINNConfig:
                 raise InputError(
                     f"expected {name} to be one of {sorted(table)}, got {getattr(self, name)!r}"
                 )
+
+    def reading(self, coordinates: int) -> str:
+        """How derivatives are made in so many space coordinates, and whether the rest fits.
+
+        Raises InputError where randomised sums are to be squared or reused, which biases them.
+        """
+        if self.derivatives != "randomised" and (self.derivatives != "auto" or coordinates <= MANY):
+            return self.derivatives
+        wanted: dict[str, tuple[Any, ...]] = {
+            "second_steps": (0,), "sampler": ("uniform", "sobol"),
+            "weighting": ("fixed", "gradient_norm"),
+        }  # fmt: skip
+        for name, good in wanted.items():
+            if (got := getattr(self, name)) not in good:
+                raise InputError(
+                    f"expected {name} to be {' or '.join(map(str, good))} with derivatives by "
+                    f"randomised sums (of {coordinates} coordinates), got {got}"
+                )
+        return "randomised"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings and bools for JSON."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..geometry.errors import InputError
 from ..geometry.shapes import Piece, Shape
-from ..geometry.shapes.base import even_points
+from ..geometry.shapes.base import Columns, even_points
 from .conditions import Condition, Dirichlet, Initial, Value
 from .fields import Points
 
@@ -133,7 +133,7 @@ class Wall:
         return ", ".join(f"'{name}'" for name in self.names)
 
     def distance(self, points: Tensor) -> Tensor:
-        columns = [points[:, i] for i in self.statement.space]
+        columns = Columns(points if self.statement.time is None else points[:, 1:])
         phi: Any = 1.0
         for piece in self.pieces:
             phi = phi * (self.scale * piece.distance(columns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,32 @@ from ..geometry.interpolation import interpolate
 
 Points = Mapping[str, Tensor]
 """The coordinates by name, each (n,)."""
+
+
+class Named(Mapping[str, Any]):
+    """Points (n, coordinates) by name, column by column when one is asked for.
+
+    Where there are thousands of coordinates, `points` are all of them. columns: what to give in
+    place of the columns of the points.
+    """
+
+    def __init__(
+        self, points: Tensor, names: Sequence[str], columns: Sequence[Any] | None = None
+    ) -> None:
+        self.points, self.names, self.columns = points, names, columns
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        i = self.names.index(name)
+        return self.points[:, i] if self.columns is None else self.columns[i]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
 
 Field = Callable[[Points], Tensor]
 """Coordinates by name to values (n,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,7 +15,8 @@ from torch import Tensor
 from ..geometry.errors import InputError
 from .conditions import Condition, Periodic
 from .constraints import StatedField
-from .derivatives.readings import Derivatives, make_derivatives
+from .derivatives.randomised import Randomised
+from .derivatives.readings import Derivatives, gradient, make_derivatives
 from .jacobian import Recording, RowsJacobian
 from .statement import Statement
 from .terms import Function, Part, Term
@@ -28,7 +29,9 @@ class Objective:
     field: the module that maps points (n, coordinates) to (n, unknowns), in the precision of its
     parameters. chunk: points that are differentiated at once. threads: chunks at a time; their
     parts are added in the order of the points, so the bits are the same whatever the number of
-    threads. reading: how derivatives are made, a name of `derivatives.readings`.
+    threads. reading: how derivatives are made, a name of `derivatives.readings`, with its options.
+    By a randomised one r_i^2 is the product of two independent estimates, drawn anew for every
+    gradient: right in the mean, and at times negative.
     """
 
     def __init__(
@@ -39,13 +42,14 @@ class Objective:
         chunk: int,
         threads: int = 1,
         reading: str = "nested",
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.threads, self.pool = threads, ThreadPoolExecutor(threads)
         self.statement, self.field, self.weighting = statement, field, weighting
         self.chunk = max(2, chunk - chunk % 2)  # some conditions have rows in pairs
         self.parameters = [p for p in field.parameters() if p.requires_grad]
         self.dtype = self.parameters[0].dtype
-        self.derivatives = self.differentiate(field, reading)
+        self.derivatives = self.differentiate(field, reading, **(options or {}))
         self._widths: dict[str, int] = {}  # misfits at a point of each term
         self._equations: dict[StatedField, Function] = {}
         self.terms: dict[str, Term] = {}
@@ -57,9 +61,12 @@ class Objective:
         alone = self.threads == 1 or len(parts[0]) == 1
         return (map if alone else self.pool.map)(function, *parts)
 
-    def differentiate(self, field: Any, reading: str) -> Derivatives:
+    def differentiate(self, field: Any, reading: str, **options: Any) -> Derivatives:
         """The derivatives of a field of the statement's unknowns."""
-        return make_derivatives(reading, field, self.statement.coordinates, self.statement.unknowns)
+        statement = self.statement
+        return make_derivatives(
+            reading, field, statement.coordinates, statement.unknowns, **options
+        )
 
     # --- terms ------------------------------------------------------------------------------
 
@@ -129,15 +136,24 @@ class Objective:
     def misfits(
         self, part: Part, derivatives: Derivatives | None = None, field: Any = None
     ) -> Tensor:
-        """(n, misfits) at the points of a part.
+        """(n, misfits) at the points of a part."""
+        function = part.read(self.field if field is None else field)
+        return self._together((derivatives or self._reading(part))(part.points, function), part)
+
+    def _reading(self, part: Part) -> Derivatives:
+        """Randomised sums know no pairs of points."""
+        randomised = isinstance(self.derivatives, Randomised)
+        return (
+            self.differentiate(self.field, "nested")
+            if part.pairs and randomised
+            else self.derivatives
+        )
+
+    def _together(self, found: Any, part: Part) -> Tensor:
+        """What a part's function gives, (n, misfits).
 
         Raises InputError where a residual has another shape than one value a point.
         """
-        function = part.read(self.field if field is None else field)
-        return self._together((derivatives or self.derivatives)(part.points, function), part)
-
-    def _together(self, found: Any, part: Part) -> Tensor:
-        """What a part's function gives, (n, misfits)."""
         each = found if isinstance(found, tuple) else (found,)
         for r in each:
             # (n, 1) against (n,) would broadcast to (n, n) without a word.
@@ -191,6 +207,7 @@ class Objective:
     def split(self, vector: Tensor) -> dict[str, tuple[float, Tensor]]:
         """Loss and gradient term by term, times their weights: they add up to the whole."""
         self.load(vector)
+        self.derivatives.refresh()
         parts = {}
         for name in self.terms:
             loss, gradient = self.term(name)
@@ -211,12 +228,18 @@ class Objective:
     def _part(self, term: Term, part: Part, weights: Tensor | None) -> tuple[float, Tensor]:
         """What some of the points add to a term."""
 
-        def loss(found: Any) -> Tensor:
-            squares = self._together(found, part).square()
+        def total(squares: Tensor) -> Tensor:
             return (squares if weights is None else weights * squares).sum() / term.count
 
-        function = part.read(self.field)
-        return self.derivatives.slopes(part.points, function, loss, self.parameters)
+        reading, function = self._reading(part), part.read(self.field)
+        if isinstance(reading, Randomised):
+            first, second = (self._together(r, part) for r in reading.pair(part.points, function))
+            value = total(first * second)
+            return value.item(), gradient(value, self.parameters)
+        return reading.slopes(
+            part.points, function, lambda r: total(self._together(r, part).square()),
+            self.parameters,
+        )  # fmt: skip
 
     def gradients(self) -> dict[str, Tensor]:
         """Each term's own gradient, without its weight."""

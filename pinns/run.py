@@ -26,7 +26,7 @@ from .result import (
     relative_error,
     write_history,
 )
-from .samplers import Sampler, Sobol
+from .samplers import Sampler, even_sampler
 from .statement import Statement
 from .weights import EQUATION, Weighting
 
@@ -58,10 +58,13 @@ class Run:
         self.weighting, self.optimisers, self.folder = weighting, optimisers, folder
         self.reference, self.progress = reference, progress
         self.field = build_field(statement, config) if network is None else statement.wrap(network)
+        reading = config.reading(len(statement.space))
+        randomised = {"directions": config.directions, "seed": config.seed}
         self.objective = Objective(
-            statement, self.field, weighting, config.chunk, config.threads, config.derivatives
-        )
-        conditions = Sobol(config.seed + 1)
+            statement, self.field, weighting, config.chunk, config.threads, reading,
+            randomised if reading == "randomised" else {},
+        )  # fmt: skip
+        conditions = even_sampler(config.seed + 1, len(statement.coordinates))
         add_conditions(
             self.objective,
             lambda count: conditions.draw(count, len(statement.coordinates)),
@@ -221,6 +224,7 @@ class Run:
             "unit": self.unit,
             "point_weights": self.objective.point_weights(),
             "sampler": self.sampler.state(),
+            "derivatives": self.objective.derivatives.state(),
             "weighting": self.weighting.state(),
             "optimisers": {str(i): o.state() for i, o in enumerate(self.optimisers)},
         }
@@ -244,6 +248,7 @@ class Run:
         self.since_refresh, self.before = state["since_refresh"], state["seconds"]
         self.rows, self.vector = state["rows"], state["vector"]
         self.sampler.load_state(state["sampler"])
+        self.objective.derivatives.load_state(state.get("derivatives", {}))
         self.weighting.load_state(state["weighting"])
         for i, optimiser in enumerate(self.optimisers):
             optimiser.load_state(state["optimisers"][str(i)])
@@ -254,6 +259,7 @@ class Run:
     def _fingerprint(self) -> list[float]:
         """What tells one instance from another: the box and the untrained residual inside it."""
         ends = [end for pair in self.statement.extent for end in pair]
-        unit = Sobol(0).draw(16, len(self.statement.coordinates), None, self.statement.inside)
+        count = len(self.statement.coordinates)
+        unit = even_sampler(0, count).draw(16, count, None, self.statement.inside)
         points = self.statement.interior(unit)
         return [*ends, *self.objective.magnitude(points).tolist()]

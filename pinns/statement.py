@@ -20,7 +20,7 @@ from ..geometry.shapes import Box, Shape
 from ..geometry.shapes.base import in_box
 from .conditions import Condition, Initial, Periodic
 from .constraints import StatedField
-from .fields import Field, Points
+from .fields import Field, Named, Points
 from .instances import end_conditions, initial_names, input_value
 
 ROUNDING = 1e-9  # of a length: how far outside still counts as the boundary
@@ -122,9 +122,9 @@ class Statement:
         ends = [self.domain.faces(names.index(name)) or () for name in joined]
         return frozenset(name for pair in ends for name in pair)
 
-    def named(self, points: Tensor) -> dict[str, Tensor]:
+    def named(self, points: Tensor) -> Points:
         """Points (n, coordinates) to coordinates by name, each (n,)."""
-        return {name: points[:, i] for i, name in enumerate(self.coordinates)}
+        return Named(points, self.coordinates)
 
     def split(self, values: Tensor) -> Any:
         """Values (n, unknowns) as a residual takes them: (n,), or a tuple of such."""

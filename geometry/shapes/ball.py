@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from ..arrays import Array, namespace
+import numpy as np
+
+from ..arrays import Array, constant, namespace
 from ..errors import InputError
-from .base import Measure, Piece, Placed, Shape, View, inner_unit
+from .base import Columns, Measure, Piece, Placed, Shape, View, inner_unit
 
 
 class Ball(Shape):
@@ -63,17 +65,27 @@ class Ball(Shape):
 
     def at(self, directions: Array, radius: Any) -> Array:
         """Points in directions (n, d) from the centre."""
-        xp = namespace(directions)
-        columns = [c + radius * directions[:, i] for i, c in enumerate(self.centre)]
-        return xp.stack(columns, axis=1)
+        if not isinstance(radius, float):
+            radius = radius[:, None]
+        return constant(np.array, self.centre, like=directions) + radius * directions
 
     def signed_distance(self, points: Array) -> Array:
-        return self._square([points[:, i] for i in range(self.ndim)]) ** 0.5 - self.radius
+        return self._square(Columns(points)) ** 0.5 - self.radius
 
     def level(self, columns: Sequence[Any]) -> Any:
         return (self.radius**2 - self._square(columns)) / (2 * self.radius)
 
     def _square(self, columns: Sequence[Any]) -> Any:
+        if isinstance(columns, Columns):
+            points = columns.points
+            if any(self.centre):  # tensors, and what stands for them, make constants themselves
+                like = hasattr(points, "new_tensor")
+                points = points - (
+                    points.new_tensor(self.centre)
+                    if like
+                    else np.array(self.centre, dtype=points.dtype)
+                )
+            return (points * points).sum(-1)
         total: Any = 0.0
         for column, c in zip(columns, self.centre, strict=True):
             total = total + (column - c) * (column - c)

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array, as_floating, namespace
+from ..arrays import Array, as_floating, constant, namespace
 from ..errors import InputError
 
 ALL = "all"
@@ -38,6 +38,24 @@ class Placed(NamedTuple):
 
     points: Array
     normals: Array
+
+
+class Columns(Sequence[Any]):
+    """The columns of points (n, d), made when they are asked for.
+
+    Where there are thousands, `points` are they as a whole.
+    """
+
+    def __init__(self, points: Any) -> None:
+        self.points = points
+
+    def __getitem__(self, i: Any) -> Any:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return self.points[:, i]
+
+    def __len__(self) -> int:
+        return int(self.points.shape[1])
 
 
 class Piece(ABC):
@@ -178,7 +196,7 @@ class Shape(ABC):
         The distances of several pieces are joined to 1 / sum(1 / phi_i), which keeps the slope
         (Sukumar & Srivastava 2022, R-equivalence of order 1). torch differentiates it.
         """
-        columns = [points[:, i] for i in range(self.ndim)]
+        columns = Columns(points)
         return joined([self.pieces[name].distance(columns) for name in self.select(where)])
 
     def renamed(self, names: Mapping[str, str]) -> Shape:
@@ -266,6 +284,8 @@ def shares(count: int, measures: Sequence[float]) -> list[int]:
     """How many of `count` points go to each part: by its measure, each at least one."""
     if count < len(measures):
         raise InputError(f"expected a point for each of {len(measures)} pieces, got {count}")
+    if len(measures) == 1:  # which may be nothing, to rounding, in very many dimensions
+        return [count]
     spare, total = count - len(measures), sum(measures)
     ends = np.floor(np.cumsum([0.0, *measures]) / total * spare + 1e-9).astype(int)
     ends[-1] = spare
@@ -291,16 +311,16 @@ def even_points(count: int, dimension: int) -> np.ndarray:
 def in_box(bounds: Sequence[tuple[float, float]], unit: Array) -> Array:
     """Points of the unit cube to points of the box, never on its faces."""
     xp = namespace(unit)
-    margin = 4 * float(xp.finfo(unit.dtype).eps)
-    gaps = [margin * max(abs(low), abs(high), high - low) for low, high in bounds]
-    starts, lengths, first, last = (
-        xp.asarray(each, dtype=unit.dtype)
-        for each in zip(
-            *((a, b - a, a + gap, b - gap) for (a, b), gap in zip(bounds, gaps, strict=True)),
-            strict=True,
-        )
-    )
-    return xp.minimum(xp.maximum(starts + unit * lengths, first), last)
+    eps = float(xp.finfo(unit.dtype).eps)
+    low, span, least, most = constant(_ends, tuple(bounds), eps, like=unit)
+    return xp.minimum(xp.maximum(low + unit * span, least), most)
+
+
+def _ends(bounds: Sequence[tuple[float, float]], eps: float) -> np.ndarray:
+    """Lower ends, lengths, and the least and largest numbers off the faces, (4, d)."""
+    low, high = np.array(bounds).T
+    gap = 4 * eps * np.maximum(np.maximum(abs(low), abs(high)), high - low)
+    return np.stack([low, high - low, low + gap, high - gap])
 
 
 def inner_unit(unit: Array) -> Array:

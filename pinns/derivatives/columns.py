@@ -73,7 +73,14 @@ class Column:
             else self.values[..., None] * rows[:, None]
         )
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: Any) -> Any:
+        whole = slice(None)
+        if isinstance(key, tuple) and key[:-1] == (whole, whole) and isinstance(key[-1], slice):
+            start, stop, step = key[-1].indices(self.width)
+            if step == 1:  # some of the columns: those that are not among them become zero
+                among = (self.index >= start) & (self.index < stop)
+                index = torch.where(among, self.index - start, 0)
+                return Column(index, self.values * among[:, None], max(0, stop - start))
         return self.dense()[key]
 
     def __getattr__(self, name: str) -> Any:

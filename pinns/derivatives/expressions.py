@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...geometry.calculus.base import Calculus
 from ...geometry.errors import InputError
+from ..fields import Named
 from . import elementary, operations, shapes  # the rules of jets  # noqa: F401
 from .jets import Coefficient, Index, Jet, closure, factorial, plain, plus
 
@@ -84,8 +85,10 @@ def coordinate(values: Tensor, axis: int, dimension: int) -> Jet:
     return Jet(values, rule, (), strict=True)
 
 
-def coordinate_jets(x: Mapping[str, Tensor]) -> dict[str, Jet]:
-    return {name: coordinate(values, i, len(x)) for i, (name, values) in enumerate(x.items())}
+def coordinate_jets(x: Mapping[str, Tensor]) -> Named:
+    values = list(x.values())
+    points = x.points if isinstance(x, Named) else torch.stack(values, dim=1)
+    return Named(points, tuple(x), [coordinate(v, i, len(x)) for i, v in enumerate(values)])
 
 
 def unknown(partials: Partials) -> Jet:

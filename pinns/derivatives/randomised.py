@@ -75,11 +75,11 @@ class Randomised(Derivatives):
     def state(self) -> dict[str, Any]:
         """What the coming estimates depend on."""
         generator = copy.deepcopy(self.generator.bit_generator.state)
-        return {"generator": generator, "draws": tuple(draw.clone() for draw in self.draws)}
+        return {"generator": generator, "draws": torch.stack(self.draws)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.generator.bit_generator.state = copy.deepcopy(state["generator"])
-        self.draws = tuple(draw.clone() for draw in state["draws"])
+        self.draws = tuple(state["draws"].unbind())
 
     def __call__(self, points: Tensor, function: Function) -> Any:
         return self._estimates(points, function, self.draws[:1])[0]

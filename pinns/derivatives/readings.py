@@ -19,6 +19,7 @@ from torch import Tensor
 from ...geometry.calculus.autograd import AutogradCalculus
 from ...geometry.calculus.base import check_coordinates
 from ...geometry.errors import InputError
+from ..fields import Named
 from .expressions import Function, Partials, evaluate, examine, look_up
 from .jets import Coefficient, Index, Jet, Unreadable, closure
 
@@ -63,6 +64,14 @@ class Derivatives(ABC):
     def refresh(self) -> None:  # noqa: B027
         """Draw anew what the reading has drawn; nothing but in `randomised`."""
 
+    def state(self) -> dict[str, Any]:
+        """What coming results depend on beside the field."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        del state
+
     def check(self, points: Tensor) -> None:
         """Raise InputError on another shape than (n, coordinates)."""
         if points.ndim != 2 or points.shape[1] != len(self.coordinates):
@@ -71,10 +80,10 @@ class Derivatives(ABC):
                 f" {tuple(points.shape)}; give one column a coordinate"
             )
 
-    def named(self, points: Tensor) -> dict[str, Tensor]:
+    def named(self, points: Tensor) -> Named:
         """Points (n, coordinates) to coordinates by name, each (n,)."""
         self.check(points)
-        return dict(zip(self.coordinates, points.unbind(dim=1), strict=True))
+        return Named(points, self.coordinates)
 
     def split(self, values: Any) -> tuple[Any, ...]:
         """What the field returns, unknown by unknown. Raises InputError on another shape."""
@@ -113,8 +122,8 @@ class Nested(Derivatives):
         self.check(points)
         with torch.enable_grad():
             columns = [column.clone().requires_grad_(True) for column in points.unbind(dim=1)]
-            x = dict(zip(self.coordinates, columns, strict=True))
-            u = self.split(self.field(torch.stack(columns, dim=1)))
+            together = torch.stack(columns, dim=1)
+            u, x = self.split(self.field(together)), Named(together, self.coordinates, columns)
             result = function(u[0] if len(u) == 1 else u, AutogradCalculus(x), x)
         return result if torch.is_grad_enabled() else detached(result)
 

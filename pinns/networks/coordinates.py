@@ -29,6 +29,8 @@ class Coordinates(nn.Module):
         if harmonics < 1:
             raise InputError(f"expected at least one harmonic, got {harmonics}")
         self.extent, self.periodic, self.harmonics = tuple(extent), tuple(periodic), harmonics
+        ends = torch.tensor(self.extent, dtype=torch.float64)
+        self._left, self._length = ends[:, 0], ends[:, 1] - ends[:, 0]
 
     @property
     def features(self) -> int:
@@ -39,16 +41,20 @@ class Coordinates(nn.Module):
         embedded = getattr(type(points), "embedded", None)
         if embedded is not None:  # a Taylor series that asks for `series`
             return embedded(points, self)
+        kind = {"dtype": points.dtype, "device": points.device}
+        x = (points - self._left.to(**kind)) / self._length.to(**kind)
+        if not any(self.periodic):
+            return 2.0 * x - 1.0
         features = []
-        for i, ((left, right), wraps) in enumerate(zip(self.extent, self.periodic, strict=True)):
-            x = (points[:, i] - left) / (right - left)
+        for i, wraps in enumerate(self.periodic):
+            own = x[:, i : i + 1]
             if not wraps:
-                features.append(2.0 * x - 1.0)
+                features.append(2.0 * own - 1.0)
                 continue
-            x = x - x.detach().floor()
+            own = own - own.detach().floor()
             for k in range(1, self.harmonics + 1):
-                features += [torch.sin(2.0 * math.pi * k * x), torch.cos(2.0 * math.pi * k * x)]
-        return torch.stack(features, dim=-1)
+                features += [torch.sin(2.0 * math.pi * k * own), torch.cos(2.0 * math.pi * k * own)]
+        return torch.cat(features, dim=-1)
 
     def series(self, points: Tensor, indices: Sequence[tuple[int, ...]]) -> Tensor:
         """Taylor coefficients (indices, n, features) of the features at points (n, coordinates).

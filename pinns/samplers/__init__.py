@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .adaptive import ResidualAdaptive
 from .base import Inside, Residual, Sampler
-from .even import Sobol, Uniform
+from .even import Sobol, Uniform, even_sampler
 from .retaining import R3, CausalR3
 
 SAMPLERS: dict[str, Callable[[int], Sampler]] = {
@@ -25,5 +25,5 @@ SAMPLERS: dict[str, Callable[[int], Sampler]] = {
 
 __all__ = [
     "R3", "SAMPLERS", "CausalR3", "Inside", "Residual", "ResidualAdaptive", "Sampler", "Sobol",
-    "Uniform",
+    "Uniform", "even_sampler",
 ]  # fmt: skip

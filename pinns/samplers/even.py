@@ -37,6 +37,11 @@ class Uniform:
         self.generator.set_state(state["generator"].clone())
 
 
+def even_sampler(seed: int, dimension: int) -> Uniform | Sobol:
+    """Sobol points where there are such."""
+    return Sobol(seed) if dimension <= SobolEngine.MAXDIM else Uniform(seed)
+
+
 class Sobol:
     """Scrambled Sobol points (Owen 1995); each draw takes the next ones of one sequence."""
 

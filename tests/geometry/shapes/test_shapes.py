@@ -11,7 +11,7 @@ import torch
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.mesh import Mesh
 from sobolev.geometry.shapes import Ball, Box, Disk, Interval, Meshed, Polygon
-from sobolev.geometry.shapes.base import even_points
+from sobolev.geometry.shapes.base import Columns, even_points
 
 CORNER = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
 
@@ -316,3 +316,25 @@ def test_shapes_cost_no_heavy_import():
     code = "import sys, sobolev.geometry.shapes; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not {"torch", "scipy", "meshio", "numba"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0, 0.0), (1.0, -2.0, 0.5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_ball_takes_points_whole_or_column_by_column(centre, dtype):
+    ball = Ball(centre, 2.0)
+    points = ball.interior(even_points(30, 3).astype(dtype))
+    (sphere,) = ball.pieces.values()
+    by_column = sphere.distance(list(points.T))
+    for whole in (points, torch.from_numpy(points)):
+        found = sphere.distance(Columns(whole))
+        assert str(found.dtype).endswith(np.dtype(dtype).name)
+        assert np.abs(np.asarray(found) - by_column).max() < 8 * np.finfo(dtype).eps
+
+
+def test_balls_in_a_thousand_dimensions_have_an_inside_and_a_boundary():
+    ball = Ball((0.0,) * 1000, 1.0)
+    unit = np.random.default_rng(0).random((20, 1000))
+    assert ball.contains(ball.interior(unit)).all()
+    points, normals = ball.on_boundary("all", unit)
+    assert np.abs(ball.signed_distance(points)).max() < 1e-12
+    assert np.abs((points * normals).sum(axis=1) - 1.0).max() < 1e-12
