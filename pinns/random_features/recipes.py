@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .result import RandomFeatureConfig
+from ..statement import Statement
+from ..windows import WindowedResult, solve_windows
+from .result import RandomFeatureConfig, RandomFeatureResult
+from .solver import solve
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """windows: in time, 0 for a steady case. accuracy: relative L2 error that it stays below."""
+    """windows: in time, 0 for none. accuracy: relative L2 error that it stays below."""
 
     windows: int
     config: RandomFeatureConfig
     accuracy: float
+
+    def solve(
+        self, statement: Statement
+    ) -> RandomFeatureResult | WindowedResult[RandomFeatureResult]:
+        """Both have `error`, `seconds` and `field`."""
+        if self.windows:
+            return solve_windows(statement, self.windows, self.config)
+        return solve(statement, self.config)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -26,5 +37,7 @@ RECIPES: dict[str, Recipe] = {
     "poisson_10d": Recipe(
         0, RandomFeatureConfig(features=1000, frequency=0.5, patches=1, refinements=0), 2e-3
     ),
+    "regression": Recipe(0, RandomFeatureConfig(features=200, patches=3), 3e-13),
+    "decay": Recipe(0, RandomFeatureConfig(features=200, patches=3), 1e-13),
     "waves": Recipe(0, RandomFeatureConfig(features=80, patches=3), 1e-9),
 }

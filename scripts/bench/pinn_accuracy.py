@@ -16,9 +16,9 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,11 +27,11 @@ from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.norms import error
 from sobolev.pinns.cases import CASES
+from sobolev.pinns.multistage import Stage, train_in_stages
 from sobolev.pinns.pinn import train
-from sobolev.pinns.random_features import solve
 from sobolev.pinns.random_features.recipes import RECIPES
 from sobolev.pinns.result import CHECKPOINT, PINNResult
-from sobolev.pinns.windows import solve_windows, train_windows
+from sobolev.pinns.windows import train_windows
 from sobolev.scripts.common import machine
 
 RESULT = "accuracy.json"
@@ -39,7 +39,8 @@ RESULT = "accuracy.json"
 
 @dataclass(frozen=True)
 class Row:
-    """What one seed came to. seconds: of training, on one core. loss: of the last window."""
+    """What one seed came to. seconds: of training, on one core. loss: of the last window
+    or stage."""
 
     seed: int
     error: float
@@ -60,22 +61,28 @@ def run(name: str, seed: int, folder: Path, changes: dict[str, object]) -> Row:
     def progress(step: int, total: int, text: str) -> None:
         print(f"{name} {seed}: {step}/{total} {text}", file=sys.stderr, flush=True)
 
-    parts: tuple[PINNResult, ...]
-    if case.windows > 1:
+    statement = case.statement()
+    parts: Sequence[PINNResult | Stage]
+    if case.stages > 1:
+        staged = train_in_stages(statement, config, case.stages, progress)
+        parts, last = staged.stages, staged.result
+        off = last.error(reference)
+    elif case.windows > 1:
         resume = place.exists()
-        whole = train_windows(case.statement(), case.windows, config, place, resume, progress)
-        parts, off = whole.results, whole.error(reference)
+        whole = train_windows(statement, case.windows, config, place, resume, progress)
+        parts, last, off = whole.results, whole.results[-1], whole.error(reference)
     else:
         resume = (place / CHECKPOINT).exists()
-        result = train(
-            case.statement(), config=config, output=place, resume=resume, progress=progress,
+        last = train(
+            statement, config=config, output=place, resume=resume, progress=progress,
             reference=reference,
         )  # fmt: skip
-        parts, off = (result,), result.error(reference)
+        parts, off = (last,), last.error(reference)
     row = Row(
         seed, off, sum(one.seconds for one in parts), sum(one.steps for one in parts),
-        float(parts[-1].column("loss")[-1]), parts[-1].stop_reason,
+        float(last.column("loss")[-1]), last.stop_reason,
     )  # fmt: skip
+    place.mkdir(parents=True, exist_ok=True)
     facts = {"row": asdict(row), "config": config.to_dict(), "machine": machine()}
     write_whole(place / RESULT, json.dumps(facts, indent=2) + "\n")
     return row
@@ -103,17 +110,12 @@ def baselines(name: str, accuracy: float, folder: Path) -> list[Baseline]:
     """Random features, and the classical solver at the loosest tolerance below `accuracy`."""
     case, truth, found = CASES[name], known(name, folder), []
     if name in RECIPES:
-        recipe = RECIPES[name]
-        solved: Any
-        if recipe.windows:
-            solved = solve_windows(case.statement(), recipe.windows, recipe.config)
-        else:
-            solved = solve(case.statement(), recipe.config)
+        solved = RECIPES[name].solve(case.statement())
         found.append(Baseline("random features", solved.error(truth), solved.seconds))
     classical = case.classical
     if classical is None:
         return found
-    for tolerance in 10.0 ** np.arange(-2, -12, -1.0):
+    for tolerance in 10.0 ** np.arange(-2, -16, -1.0):
         classical(case.on, tolerance)  # the first call may compile
         began = time.perf_counter()
         values = classical(case.on, tolerance)

@@ -10,7 +10,8 @@ import torch
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.function import Function
 from sobolev.geometry.grid import Grid
-from sobolev.pinns.cases import CASES, cole_hopf, smoothing_kink
+from sobolev.pinns.cases import CASES
+from sobolev.pinns.cases.evolution import VISCOSITY, cole_hopf, smoothing_kink
 from sobolev.pinns.conditions import Initial
 from sobolev.pinns.pinn import train
 
@@ -44,7 +45,6 @@ def test_references_in_time_solve_their_statements(name):
 
 
 def test_cole_hopf_agrees_with_the_spectral_solver():
-    from sobolev.pinns.cases import VISCOSITY
     from sobolev.solvers.spectral.equations import BURGERS
     from sobolev.solvers.spectral.integrate import integrate
 
@@ -57,7 +57,7 @@ def test_cole_hopf_agrees_with_the_spectral_solver():
     assert np.abs(found.fields[0] - cole_hopf(times, fine.axes[0])).max() < 1e-7
 
 
-@pytest.mark.parametrize("name", ["helmholtz", "convection", "poisson_10d"])
+@pytest.mark.parametrize("name", ["helmholtz", "convection", "poisson_10d", "regression", "decay"])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-8])
 def test_classical_solvers_meet_their_tolerance(name, tolerance):
     case = CASES[name]

@@ -13,7 +13,6 @@ from sobolev.pinns.conditions import Dirichlet, Initial, Neumann, Periodic, Robi
 from sobolev.pinns.random_features import RandomFeatureConfig, load_features, solve
 from sobolev.pinns.random_features.recipes import RECIPES
 from sobolev.pinns.statement import Statement
-from sobolev.pinns.windows import solve_windows
 
 
 def error(result, exact, count=400):
@@ -28,7 +27,7 @@ def error(result, exact, count=400):
     return (result.field(points) - truth).abs().max().item()
 
 
-SHORT = ("helmholtz", "waves", "convection_30")
+SHORT = ("helmholtz", "waves", "convection_30", "regression", "decay")
 LONG = ("burgers", "allen_cahn", "kdv", "convection", "poisson_10d")
 
 
@@ -36,12 +35,8 @@ LONG = ("burgers", "allen_cahn", "kdv", "convection", "poisson_10d")
     "name", [*SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 )
 def test_recipes_are_as_accurate_as_they_say(name):
-    recipe, statement = RECIPES[name], CASES[name].statement()
-    if recipe.windows:
-        result = solve_windows(statement, recipe.windows, recipe.config)
-    else:
-        result = solve(statement, recipe.config)
-    assert result.error(CASES[name].reference()) < recipe.accuracy
+    case, recipe = CASES[name], RECIPES[name]
+    assert recipe.solve(case.statement()).error(case.reference()) < recipe.accuracy
 
 
 def test_ten_dimensions():
