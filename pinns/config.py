@@ -17,7 +17,7 @@ from .optimisers import FIRST_ORDER, SECOND_ORDER
 from .samplers import SAMPLERS
 from .weights import WEIGHTINGS
 
-MANY = 100  # space coordinates, from which on "auto" does not look at all of them
+MANY = 50  # space coordinates, from which on "auto" does not look at all of them
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 

@@ -200,8 +200,8 @@ class Objective:
         """Loss and gradient (parameters,) at a parameter vector; `losses` keeps the terms."""
         parts = self.split(vector)
         total = torch.zeros_like(vector)
-        for _, gradient in parts.values():
-            total += gradient
+        for _, slope in parts.values():
+            total += slope
         return sum(loss for loss, _ in parts.values()), total
 
     def split(self, vector: Tensor) -> dict[str, tuple[float, Tensor]]:
