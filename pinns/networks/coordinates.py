@@ -41,8 +41,10 @@ class Coordinates(nn.Module):
         embedded = getattr(type(points), "embedded", None)
         if embedded is not None:  # a Taylor series that asks for `series`
             return embedded(points, self)
-        kind = {"dtype": points.dtype, "device": points.device}
-        x = (points - self._left.to(**kind)) / self._length.to(**kind)
+        left, length = (
+            one.to(device=points.device, dtype=points.dtype) for one in (self._left, self._length)
+        )
+        x = (points - left) / length
         if not any(self.periodic):
             return 2.0 * x - 1.0
         features = []

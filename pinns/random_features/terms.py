@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..conditions import Condition, Periodic
 from ..derivatives.expressions import Function, required
+from ..fields import Points
 from ..statement import Statement
 from .basis import Basis, Index
 from .patches import TENSOR, Patches, along, reference_points
@@ -39,7 +40,7 @@ class Term:
 
     name: str
     function: Function
-    x: dict[str, Tensor]
+    x: Points
     needs: dict[str, tuple[Index, ...]]
     patch: Tensor
     groups: list[Group]
