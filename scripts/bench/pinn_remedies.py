@@ -14,7 +14,7 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,16 +47,12 @@ LEAST = 1e-14  # of an error on a logarithmic axis
 
 @dataclass(frozen=True)
 class Case:
-    """What is solved, and how random features solve it. windows: in time, 0 if steady.
-
-    weights: of the parts of the loss, where they are not 1.
-    """
+    """What is solved, and how random features solve it. windows: in time, 0 if steady."""
 
     statement: Statement
     reference: Function
     windows: int
     features: RandomFeatureConfig
-    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,10 +106,9 @@ class Runs:
         if (place / CONFIG).exists():
             result = load_result(place, case.statement)
         else:
-            weighting = Fixed(case.weights) if case.weights else None
             result = train(
                 case.statement, config=config, output=place, progress=progress,
-                resume=(place / CHECKPOINT).exists(), reference=case.reference, weighting=weighting,
+                resume=(place / CHECKPOINT).exists(), reference=case.reference,
             )  # fmt: skip
         if result.config != config:
             raise InputError(f"expected a run of these options in {place}; give another --folder")
@@ -151,13 +146,14 @@ def r3(runs: Runs, quick: bool, picture: Path) -> list[Row]:
     """
     made, recipe = CASES["convection_30"], RECIPES["convection_30"]
     weights = {"initial": 100.0, "periodic x": 100.0}
-    case = Case(soft(made.statement()), made.reference(), recipe.windows, recipe.config, weights)
+    case = Case(soft(made.statement()), made.reference(), recipe.windows, recipe.config)
     random = dataclasses.replace(case, statement=made.statement())
     width, depth, points = (8, 2, 64) if quick else (50, 4, 1000)
     steps = 20 if quick else 50_000
     config = published(
         width=width, depth=depth, points=points, initial_points=256, boundary_points=100,
         first_steps=steps, decay=0.9 ** (steps / 5000), derivatives="fused", log_every=500,
+        term_weights=weights,
     )  # fmt: skip
     anew = dataclasses.replace(config, refresh_every=1)
     named = {
