@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from .derivatives.jets import Unreadable
+
 if TYPE_CHECKING:
     from .objective import Objective
     from .terms import Part
@@ -181,16 +183,31 @@ class RowsJacobian:
     def shape(self) -> tuple[int, int]:
         return sum(self.objective.row_counts().values()), self.objective.size
 
-    def blocks(self) -> Iterator[Tensor]:
-        """Rows (k, parameters) at a time, in the order of `Objective.rows`."""
-        objective = self.objective
-        for term in objective.terms.values():
+    def blocks(self, out: Tensor | None = None) -> Iterator[Tensor]:
+        """Rows (k, parameters) at a time, in the order of `Objective.rows`.
+
+        out: where they go, (rows, parameters) of the objective's precision; None: new memory.
+        """
+        objective, counts, end = self.objective, self.objective.row_counts(), 0
+        for name, term in objective.terms.items():
             parts = [term.part(rows) for rows in term.rows.split(BLOCK)]
-            found = objective.each(self.recording.misfits_by_point, parts)
-            for block, weights in zip(found, term.split_weights(BLOCK), strict=True):
-                if weights is not None:
-                    block.mul_(weights.sqrt().repeat_interleave(len(block) // len(weights), dim=0))
-                yield block.mul_(objective.scale(term))
+            weights, each = term.split_weights(BLOCK), counts[name] // term.count
+            factors = [objective.scale(term) * (1.0 if w is None else w.sqrt()) for w in weights]
+            sizes = [len(part.points) * each for part in parts]
+            start, end = end, end + counts[name]
+            rooms = [None] * len(parts) if out is None else out[start:end].split(sizes)
+            yield from objective.each(self.recording.rows_by_point, parts, factors, rooms)
+
+    def fill(self, matrix: Tensor) -> None:
+        """Put all of it into a matrix (rows, parameters)."""
+        if matrix.dtype == self.objective.dtype:
+            for _ in self.blocks(matrix):
+                pass
+            return
+        start = 0
+        for block in self.blocks():
+            matrix[start : start + len(block)] = block
+            start += len(block)
 
     # --- products ---------------------------------------------------------------------------
 
@@ -234,7 +251,8 @@ class RowsJacobian:
 
 
 class Recording:
-    """Derivatives of the misfits at single points, by a recorder as long as that can hear them.
+    """Derivatives of the misfits at single points: by the passes that a field is made of, else by
+    a recorder as long as that can hear them.
 
     Everything is read from copies of the field, so that the objective may load other parameters.
     """
@@ -246,7 +264,10 @@ class Recording:
         self.derivatives = objective.differentiate(self.recorder.module, "taylor")
         self.copy = copy.deepcopy(objective.field, {id(one): one for one in keep})
         self.parameters = [p for p in self.copy.parameters() if p.requires_grad]
-        self.plain = objective.differentiate(self.copy, "taylor")
+        self.plain, self.fused = (
+            objective.differentiate(self.copy, reading) for reading in ("taylor", "fused")
+        )
+        self.chained = True  # whether the field is made of passes that stand alone
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -260,16 +281,41 @@ class Recording:
         """Of a part, (n, misfits), with a graph that can be differentiated in any way."""
         return self.objective.misfits(part, self.plain, self.copy)
 
-    def misfits_by_point(self, part: Part) -> Tensor:
-        """d misfits / d parameters of a part, (n * misfits, parameters)."""
+    def rows_by_point(self, part: Part, factor: Any, room: Tensor | None) -> Tensor:
+        """d (factor misfits) / d parameters of a part, (n * misfits, parameters).
+
+        factor: a number, or one for each point (n, 1). room: where they go.
+        """
+        if not part.pairs:
+            try:
+                if self.chained:
+                    return self._by_passes(part, factor, room)
+            except Unreadable:
+                self.chained = False  # the next way for good
+        found = self._by_backward(part, factor)
+        return found if room is None else room.copy_(found)
+
+    def _by_passes(self, part: Part, factor: Any, room: Tensor | None) -> Tensor:
+        from .derivatives.passes import PASSES, slopes_by_point  # its kernels need Numba
+
+        with PASSES.outside() as passes:
+            values = factor * self.objective.misfits(part, self.fused, self.copy)
+        if room is None:
+            room = values.new_empty(values.numel(), self.objective.size)
+        slopes_by_point(values, self.parameters, passes, room.view(*values.shape, -1))
+        return room
+
+    def _by_backward(self, part: Part, factor: Any) -> Tensor:
         recorder = self.recorder
         if recorder is not None and not part.pairs:
             try:
                 _, found = recorder.rows(
                     len(part.points),
-                    lambda: self.objective.misfits(part, self.derivatives, recorder.module),
+                    lambda: (
+                        factor * self.objective.misfits(part, self.derivatives, recorder.module)
+                    ),
                 )
                 return found.flatten(0, 1)
             except NotLinear:
                 self.recorder = None  # the other way for good
-        return rows_one_by_one(self.parameters, self.misfits(part).reshape(-1))
+        return rows_one_by_one(self.parameters, (factor * self.misfits(part)).reshape(-1))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...solvers.kernels import kernel
 from .instructions import activate
-from .products import multiply
+from .products import multiply, multiply_parts
 
 Array = np.ndarray
 TOGETHER = 16  # blocks whose gradients are added before they are added to the rest
@@ -104,22 +104,41 @@ def forward(
 
 
 @kernel()
+def by_point(
+    above: Array, y: Array, n: int, block: int, count: int, m: int, k: int, rows: Array, at: int,
+    step: int,
+) -> None:  # fmt: skip
+    """What each of n points adds to the gradient of a layer, before the sum: from rows[at] on.
+
+    above: cotangents (count, block, m) of what the layer gives, y: (count, block, k) it took. The
+    next point's are `step` further.
+    """
+    for i in range(n):
+        multiply_parts(above, i * m, 1, block * m, y, i * k, block * k, rows, at, k, m, k, count, 0)
+        for o in range(m):
+            rows[at + m * k + o] = above[i * m + o]
+        at += step
+
+
+@kernel()
 def backward(
     cotangent: Array, features: Array, weights: Array, widths: Array, active: int, activation: int,
-    block: int, saved: Array, gradient: Array, inputs: Array,
+    block: int, saved: Array, gradient: Array, inputs: Array, each: Array,
 ) -> None:  # fmt: skip
     """gradient of the weights, laid out as they are, from the cotangent of `out`.
 
     Sums over all points in single precision would lose two digits, so the sums of some blocks are
     added in double precision. inputs: the cotangent of the features, or an array without points.
+    each: instead of the gradient what each point adds to it, one point after the other, or an
+    empty array.
     """
     count, points, _ = features.shape
     layers, rows = len(widths) - 1, count * block
     size, dtype = rows * widths.max(), features.dtype
     y, here, above = np.empty(size, dtype), np.empty(size, dtype), np.empty(size, dtype)
     total, part = np.zeros(len(gradient), np.float64), np.zeros(len(gradient), dtype)
-    each = rows * widths[1 : active + 1].sum()
-    end = each
+    kept = rows * widths[1 : active + 1].sum()
+    end = kept
     for start in range(0, points, block):
         n = min(block, points - start)
         gather(cotangent, start, n, block, above)
@@ -141,17 +160,21 @@ def backward(
                 activate(activation, z.ctypes.data, y.ctypes.data, here.ctypes.data, block * k)
             else:
                 gather(features, start, n, block, y)
-            slope = part[offset : offset + m * k]
-            multiply(above, 1, m, y, slope, m, k, rows, 1)
-            slope = part[offset + m * k : offset + m * k + m]
-            for i in range(n):
-                row = above[i * m : i * m + m]
-                for j in range(m):
-                    slope[j] += row[j]
+            if len(each) > 0:
+                at_first = start * len(weights) + offset
+                by_point(above, y, n, block, count, m, k, each, at_first, len(weights))
+            else:
+                slope = part[offset : offset + m * k]
+                multiply(above, 1, m, y, slope, m, k, rows, 1)
+                slope = part[offset + m * k : offset + m * k + m]
+                for i in range(n):
+                    row = above[i * m : i * m + m]
+                    for j in range(m):
+                        slope[j] += row[j]
             above, here = here, above
         if len(inputs) > 0:
             scatter(above, start, n, block, inputs)
-        end += each
+        end += kept
         if (start // block) % TOGETHER == TOGETHER - 1 or start + block >= points:
             total += part
             part[:] = 0

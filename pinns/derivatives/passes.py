@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import blocks, instructions
-from .jets import Index
+from .jets import Index, Unreadable
 from .readings import flat
 
 BLOCK = 32  # points; with more of them the coefficients leave the second-level cache
@@ -32,6 +32,9 @@ class Spec(NamedTuple):
     activation: str
     active: int
     widths: tuple[int, ...]
+
+
+ALL = [(slice(None), slice(None))]
 
 
 class Memory:
@@ -88,7 +91,7 @@ class Pass:
     def places(self, parameters: Sequence[Tensor]) -> list[tuple[slice, slice]]:
         """Where its layers stand in the vectors of all of them, and of these parameters."""
         if len(parameters) == len(self.layers) and all(map(operator.is_, parameters, self.layers)):
-            return [(slice(None), slice(None))]
+            return ALL
         sizes = [p.numel() for p in parameters]
         ends = itertools.accumulate(sizes, initial=0)
         starts = {id(p): start for p, start in zip(parameters, ends, strict=False)}
@@ -109,12 +112,22 @@ class Pass:
         """Cotangents of the layers, as one vector, and of the features, where they are wanted."""
         gradient = np.empty_like(self.weights)
         below = np.empty(self.array.shape if inputs else (0, 0, 0), self.array.dtype)
+        self._backward(cotangent, gradient, below, np.empty(0, self.array.dtype))
+        return torch.from_numpy(gradient), torch.from_numpy(below) if inputs else None
+
+    def back_by_point(self, cotangent: Tensor, rows: Tensor) -> None:
+        """What each point adds to the cotangents of the layers, to rows (n, numbers in layers)."""
+        none = np.empty(0, self.array.dtype)
+        self._backward(cotangent, none, none.reshape(0, 0, 0), rows.numpy().ravel())
+
+    def _backward(
+        self, cotangent: Tensor, gradient: np.ndarray, inputs: np.ndarray, each: np.ndarray
+    ) -> None:
         code = self.code(True)
         blocks.backward(
             cotangent.contiguous().numpy(), self.array, self.weights, self.widths,
-            self.spec.active, code.address, BLOCK, self.saved.array, gradient, below,
+            self.spec.active, code.address, BLOCK, self.saved.array, gradient, inputs, each,
         )  # fmt: skip
-        return torch.from_numpy(gradient), torch.from_numpy(below) if inputs else None
 
 
 class CompiledPass(torch.autograd.Function):
@@ -136,8 +149,8 @@ class CompiledPass(torch.autograd.Function):
         return inputs, None, *slopes
 
 
-class Linked(Exception):
-    """A pass whose input has a graph, or whose layers are no parameters."""
+class Linked(Unreadable):
+    """A pass whose input has a graph, or parameters where they cannot be."""
 
 
 class Passes(threading.local):
@@ -181,3 +194,31 @@ def slopes(loss: Tensor, parameters: Sequence[Tensor], passes: Sequence[Pass]) -
             for here, there in one.places(parameters):
                 result[there] += own[here]
     return result
+
+
+def slopes_by_point(
+    values: Tensor, parameters: Sequence[Tensor], passes: Sequence[Pass], out: Tensor
+) -> None:
+    """d values / d parameters to out (n, misfits, parameters), where values are (n, misfits).
+
+    What a row says may depend on its point alone. Raises Linked where parameters are used beside
+    passes.
+    """
+    if all(one.places(parameters) == ALL for one in passes) and len(passes) == 1 == out.shape[1]:
+        rooms = [out[:, 0]]  # contiguous, as `out` is
+    else:
+        out.zero_()
+        rooms = [out.new_empty(len(out), len(one.weights)) for one in passes]
+    inputs = [*(one.out for one in passes), *parameters]
+    for i, column in enumerate(values.unbind(dim=1)):
+        found = torch.autograd.grad(column.sum(), inputs, retain_graph=True, allow_unused=True)
+        if any(slope is not None for slope in found[len(passes) :]):
+            raise Linked
+        for one, cotangent, room in zip(passes, found, rooms, strict=False):
+            if cotangent is None:
+                room.zero_()
+                continue
+            one.back_by_point(cotangent, room)
+            if room.data_ptr() != out.data_ptr():
+                for here, there in one.places(parameters):
+                    out[:, i, there] += room[:, here]

@@ -121,18 +121,39 @@ def multiply(
         for i in range(m):
             c[i] = _inner(a[i * a_row : i * a_row + depth], b[:depth])
         return
+    multiply_parts(a, 0, a_row, a_step, b, 0, n, c, 0, n, m, n, depth, add)
+
+
+@kernel()
+def multiply_parts(
+    a: Any, a_at: int, a_row: int, a_step: int, b: Any, b_at: int, b_row: int, c: Any, c_at: int,
+    c_row: int, m: int, n: int, depth: int, add: int,
+) -> None:  # fmt: skip
+    """The same for matrices within flat arrays: their first numbers, and the steps to the next row.
+
+    Numbers of a row of b and of c stand together.
+    """
     lanes = VECTOR // a.itemsize
     for j in range(0, n, VECTORS * lanes):
         columns = min(n - j, VECTORS * lanes)
         vectors = (columns + lanes - 1) // lanes
+        right = b_at + j
         for i in range(0, m, ROWS):
             rows = min(ROWS, m - i)
-            at = i * n + j
+            at, left = c_at + i * c_row + j, a_at + i * a_row
             if vectors == 4:
-                TILE_4(c, at, n, a, i * a_row, a_row, a_step, b, j, n, depth, rows, columns, add)
+                TILE_4(
+                    c, at, c_row, a, left, a_row, a_step, b, right, b_row, depth, rows, columns, add
+                )
             elif vectors == 3:
-                TILE_3(c, at, n, a, i * a_row, a_row, a_step, b, j, n, depth, rows, columns, add)
+                TILE_3(
+                    c, at, c_row, a, left, a_row, a_step, b, right, b_row, depth, rows, columns, add
+                )
             elif vectors == 2:
-                TILE_2(c, at, n, a, i * a_row, a_row, a_step, b, j, n, depth, rows, columns, add)
+                TILE_2(
+                    c, at, c_row, a, left, a_row, a_step, b, right, b_row, depth, rows, columns, add
+                )
             else:
-                TILE_1(c, at, n, a, i * a_row, a_row, a_step, b, j, n, depth, rows, columns, add)
+                TILE_1(
+                    c, at, c_row, a, left, a_row, a_step, b, right, b_row, depth, rows, columns, add
+                )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -37,8 +37,8 @@ class Jacobian(Protocol):
         """J^T w (n,) of w (m,)."""
         ...
 
-    def blocks(self) -> Iterator[Tensor]:
-        """J itself, some rows (k, n) at a time, in the order of `rows`."""
+    def fill(self, matrix: Tensor) -> None:
+        """Put J itself into a matrix (m, n), in the order of `rows`."""
         ...
 
 

@@ -178,10 +178,8 @@ class _Dense:
     """J and the lower half of J^T J."""
 
     def __init__(self, jacobian: Jacobian, r: Tensor, matrix: Tensor) -> None:
-        self.matrix, n, start = matrix, matrix.shape[1], 0
-        for block in jacobian.blocks():
-            self.matrix[start : start + len(block)] = block
-            start += len(block)
+        self.matrix, n = matrix, matrix.shape[1]
+        jacobian.fill(matrix)
         self.normal = torch.zeros(n, n, dtype=torch.float64)
         for left in range(0, n, STRIP):  # the lower half, strip by strip
             strip = self.matrix[:, left : left + STRIP]
