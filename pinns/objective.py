@@ -47,7 +47,7 @@ class Objective:
         self.threads, self.pool = threads, ThreadPoolExecutor(threads)
         self.statement, self.field, self.weighting = statement, field, weighting
         self.chunk = max(2, chunk - chunk % 2)  # some conditions have rows in pairs
-        self.parameters = [p for p in field.parameters() if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in field.parameters() if p.requires_grad]
         self.dtype = self.parameters[0].dtype
         self.derivatives = self.differentiate(field, reading, **(options or {}))
         self._widths: dict[str, int] = {}  # misfits at a point of each term
