@@ -146,7 +146,9 @@ def run(
 
     if (folder / INSTANCE).exists() and not force:
         raise InputError(f"{folder} holds a trained PINN; choose another --output or --force")
-    # What cannot be stated is refused before the reference is solved and anything is removed.
+    # What cannot be solved is refused before the reference is solved and anything is removed.
+    if not force:
+        instance.check_stopped(folder)
     statement = instance.state()
     if not isinstance(config, RandomFeatureConfig):
         make_weighting(config, statement)

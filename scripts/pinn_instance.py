@@ -85,15 +85,8 @@ class Instance:
         except (OSError, ValueError, TypeError) as problem:
             raise InputError(f"expected a trained PINN in {folder}: {problem}") from None
 
-    @contextmanager
-    def begun(self, folder: Path) -> Iterator[None]:
-        """Make the folder and say in it what is being solved there.
-
-        Raises InputError where a stopped run into it solved something else. Where the block does
-        so before it has written anything, no file is left.
-        """
-        from sobolev.pinns.windows import window_folder
-
+    def check_stopped(self, folder: Path) -> None:
+        """Raise InputError where a stopped run into the folder solved something else."""
         started = folder / STARTED
         if started.exists():
             ours = json.loads(self.text)
@@ -103,6 +96,16 @@ class Instance:
                     f"expected the {', '.join(others)} of the stopped run in {folder}, got others; "
                     "go on with the same, or add --force"
                 )
+
+    @contextmanager
+    def begun(self, folder: Path) -> Iterator[None]:
+        """Make the folder and say in it what is being solved there.
+
+        Where the block raises InputError before it has written anything, no file is left.
+        """
+        from sobolev.pinns.windows import window_folder
+
+        started = folder / STARTED
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(self.windows):
             remove_strays(window_folder(folder, number))
