@@ -16,10 +16,7 @@ from torch import Tensor, nn
 from ..geometry.errors import InputError
 from ..geometry.function import Function
 from ..geometry.grid import Grid
-from .conditions import Condition, Data, Initial
 from .config import PINNConfig
-from .derivatives.readings import make_derivatives
-from .fields import Points
 from .pinn import make_weighting, train
 from .random_features import RandomFeatureConfig, RandomFeatureResult, load_features
 from .random_features import solve as solve_features
@@ -36,6 +33,7 @@ from .result import (
 )
 from .run import Progress
 from .statement import Statement
+from .window_starts import window_statement
 
 
 class Solved(Protocol):
@@ -134,44 +132,6 @@ def window_times(statement: Statement, windows: int | Sequence[float]) -> tuple[
     if len(times) < 2 or not rising or (times[0], times[-1]) != (first, last):
         raise InputError(f"expected rising times from {first} to {last}, got {times}")
     return times
-
-
-class End:
-    """An unknown, or its rate, of a solved field as a field of the coordinates by name."""
-
-    differentiable = True
-
-    def __init__(self, field: nn.Module, statement: Statement, index: int, rate: bool) -> None:
-        self.field, self.statement, self.index, self.rate = field, statement, index, rate
-
-    def __call__(self, x: Points) -> Any:
-        points = torch.stack([x[name] for name in self.statement.coordinates], dim=1)
-        if not self.rate:
-            return self.field(points)[:, self.index]
-        names = self.statement.unknowns
-        derivatives = make_derivatives("nested", self.field, self.statement.coordinates, names)
-        index = self.index if len(names) > 1 else None
-        return derivatives(points, lambda u, d, x: d(u if index is None else u[index], "t"))
-
-
-def window_statement(
-    statement: Statement, times: tuple[float, float], previous: nn.Module | None
-) -> Statement:
-    """The statement between two times, which starts from the previous window's field."""
-    conditions: list[Condition] = []
-    for condition in statement.conditions:
-        if isinstance(condition, Initial) and previous is not None:
-            rate = End(previous, statement, condition.index, True) if condition.rate else None
-            value = End(previous, statement, condition.index, False)
-            conditions.append(dataclasses.replace(condition, value=value, rate=rate))
-        elif isinstance(condition, Data):
-            inside = (condition.points[:, 0] >= times[0]) & (condition.points[:, 0] <= times[1])
-            if bool(inside.any()):
-                points, values = condition.points[inside], condition.values[inside]
-                conditions.append(dataclasses.replace(condition, points=points, values=values))
-        else:
-            conditions.append(condition)
-    return dataclasses.replace(statement, times=times, conditions=conditions)
 
 
 def train_windows(

@@ -15,15 +15,12 @@ from sobolev.geometry.shapes import Box
 from sobolev.pinns import windows
 from sobolev.pinns.conditions import Data, Dirichlet, Initial, Periodic
 from sobolev.pinns.config import PINNConfig
+from sobolev.pinns.derivatives.readings import make_derivatives
 from sobolev.pinns.random_features import RandomFeatureConfig
 from sobolev.pinns.result import load_result
 from sobolev.pinns.statement import Statement
-from sobolev.pinns.windows import (
-    load_windows,
-    solve_windows,
-    train_windows,
-    window_statement,
-)
+from sobolev.pinns.window_starts import End, window_statement
+from sobolev.pinns.windows import load_windows, solve_windows, train_windows
 
 FEATURES = RandomFeatureConfig(features=150, patches=2, refinements=0)
 SMALL = PINNConfig(
@@ -153,6 +150,26 @@ def test_hard_initial_fields_go_on_through_windows():
     meet = torch.stack([torch.ones_like(x), x], dim=1)
     gap = result.results[0].field(meet) - result.results[1].field(meet)
     assert gap.abs().max() < 1e-14
+
+
+def test_the_end_of_a_window_is_remembered_where_it_was_asked_and_nowhere_else():
+    field = train_windows(heat(), 2, SMALL).results[0].field
+    end = End(field, heat(), 0, rate=False)
+
+    def residual(u, d, x):
+        return d(u, "t") - u * d(u, "xx")
+
+    reading, plain = (
+        make_derivatives(name, lambda p: end(heat().named(p))[:, None], ("t", "x"))
+        for name in ("fused", "nested")
+    )
+    points = torch.rand(2, 40, 2, dtype=torch.float64)
+    for chosen in (points[0], points[1], points[0], points[0, :20]):
+        found, again = reading(chosen, residual), reading(chosen.clone(), residual)
+        assert torch.equal(found, again)
+        assert (found - plain(chosen, residual)).abs().max() < 1e-11
+        assert not found.requires_grad
+    assert len(end._known) == 3
 
 
 def test_data_belong_to_the_window_of_their_time():
