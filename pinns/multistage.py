@@ -20,7 +20,7 @@ from ..geometry.function import Function
 from .config import PRECISIONS, PINNConfig
 from .networks import MLP, Coordinates
 from .objective import Objective, add_conditions
-from .pinn import train
+from .pinn import make_weighting, train
 from .result import PINNResult
 from .run import Progress
 from .samplers import Sobol
@@ -126,11 +126,13 @@ def train_in_stages(
     frequencies of its first layer are those in which the residual is strongest along each axis.
     A stage that leaves more than `enough` of the residual is the last, and one that leaves more
     than it found is dropped. Each has a seed of its own.
+    `term_weights` of the config say what each term counts besides; its weighting is not asked.
     Raises InputError as `train` does.
     """
     if stages < 1 or not 0.0 < enough <= 1.0:
         raise InputError(f"expected stages >= 1 and 0 < enough <= 1, got {stages} and {enough}")
     statement = statement.with_hard_initial() if config.hard_initial else statement
+    counts = make_weighting(dataclasses.replace(config, weighting="fixed"), statement)
     coordinates = Coordinates(statement.extent, statement.periodic, config.harmonics)
     outputs = len(statement.unknowns)
     networks: list[nn.Module] = []
@@ -145,7 +147,8 @@ def train_in_stages(
         networks.append(StageNetwork(coordinates, own, turns, outputs))
         scale, before = _scale(statement, networks, scales, own)
         scales.append(scale)
-        weights = Fixed(dict.fromkeys(_terms(statement), 1.0 / max(before, 1e-300) ** 2))
+        unit = max(before, 1e-300) ** 2
+        weights = Fixed({name: counts.current(name) / unit for name in statement.terms})
         trained = train(
             statement, config=own, progress=progress, reference=reference, weighting=weights,
             network=Stages(networks, scales),
@@ -195,10 +198,6 @@ def _objective(statement: Statement, network: nn.Module, config: PINNConfig) -> 
     )
     objective.put_equation(statement.interior(even.draw(config.points, size)))
     return objective
-
-
-def _terms(statement: Statement) -> list[str]:
-    return ["equation", *(condition.name for condition in statement.conditions)]
 
 
 def _size(objective: Objective) -> float:

@@ -9,7 +9,7 @@ import torch
 from sobolev.geometry.errors import InputError
 from sobolev.geometry.shapes import Box
 from sobolev.pinns.cases import CASES
-from sobolev.pinns.conditions import Periodic
+from sobolev.pinns.conditions import Initial, Periodic
 from sobolev.pinns.multistage import StageNetwork, dominant_turns, train_in_stages
 from sobolev.pinns.networks import Coordinates
 from sobolev.pinns.objective import Objective
@@ -66,9 +66,24 @@ def test_turns_make_a_network_as_quick():
     assert 20 < crossings(40.0) < 160
 
 
+def test_terms_count_what_the_options_say():
+    free = dataclasses.replace(
+        CASES["decay"].statement(), conditions=(Initial(3.0), Initial(5.0, name="wrong"))
+    )
+    starts = [
+        train_in_stages(free, small(second_steps=10, term_weights=counts), 1).result.field(
+            torch.zeros(1, 1, dtype=torch.float64)
+        )
+        for counts in ({"wrong": 0.0}, {})
+    ]
+    assert abs(float(starts[0].detach()) - 3.0) < 1e-2 < 0.1 < abs(float(starts[1].detach()) - 3.0)
+
+
 def test_refuses():
     with pytest.raises(InputError, match="stages >= 1"):
         train_in_stages(CASES["decay"].statement(), small(), 0)
+    with pytest.raises(InputError, match="expected term_weights of equation, got start"):
+        train_in_stages(CASES["decay"].statement(), small(term_weights={"start": 2.0}), 1)
 
 
 @pytest.mark.slow
