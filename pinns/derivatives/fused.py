@@ -48,9 +48,10 @@ class Fused(Taylor):
         if plan is not None and plan.holds():
             return plan.chain(points)
         values = super().values(points, indices)
-        waits = isinstance(values, Chain) and not values.done
-        if waits and isinstance(values.source, Embedded) and isinstance(self.field, nn.Module):
-            self._plans[indices] = Plan(self.field, values)
+        if isinstance(values, Chain) and isinstance(self.field, nn.Module):
+            plan = Plan.of(self.field, values)
+            if plan is not None:
+                self._plans[indices] = plan
         return values
 
     def slopes(
@@ -212,15 +213,16 @@ OWN: dict[str, Callable[..., Any]] = {
 
 
 def fits(f: FusedJet, weight: Any, bias: Any) -> bool:
-    """Whether the compiled pass can run the layer."""
-    source = f.source if isinstance(f, Chain) else f
+    """Whether the compiled pass can run the layer. It does not look at shapes and types again."""
     return (
         len(f.eager) < LARGEST
         and isinstance(weight, Tensor)
-        and (bias is None or isinstance(bias, Tensor))
         and weight.dtype in (torch.float32, torch.float64)
         and weight.device.type == "cpu"
-        and (isinstance(f, Chain) or (source.ndim == 2 and source.dtype == weight.dtype))
+        and (f.ndim, weight.ndim) == (2, 2)
+        and (f.dtype, f.shape[1]) == (weight.dtype, weight.shape[1])
+        and (bias is None or isinstance(bias, Tensor))
+        and (bias is None or (bias.dtype, bias.shape) == (weight.dtype, weight.shape[:1]))
     )
 
 
@@ -268,13 +270,19 @@ class Chain(Stacked):
 class Plan:
     """The chain that a module is, to be made again for other points."""
 
-    def __init__(self, module: nn.Module, chain: Chain) -> None:
-        source = chain.source
-        assert isinstance(source, Embedded)  # the caller looked
+    def __init__(self, module: nn.Module, source: Embedded, chain: Chain) -> None:
         self.coordinates, self.eager, self.strict = source.coordinates, source.eager, source.strict
         self.made = (chain.layers, chain.active, chain.name)
         tables = [table for m in module.modules() for table in (m._modules, m._parameters)]
         self.parts = [(table, tuple(table.values())) for table in tables if table]
+
+    @classmethod
+    def of(cls, module: nn.Module, chain: Chain) -> Plan | None:
+        """None where the field is more than the chain, or computes what its layers are made of."""
+        own = set(map(id, module.parameters()))
+        if chain.done or not isinstance(chain.source, Embedded):
+            return None
+        return cls(module, chain.source, chain) if own.issuperset(map(id, chain.layers)) else None
 
     def holds(self) -> bool:
         """Whether the module is still made of the same parts."""

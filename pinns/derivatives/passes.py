@@ -71,7 +71,7 @@ class Pass:
         self.spec, self.layers, self.array = spec, layers, features.detach().numpy()
         self.widths = np.array(spec.widths)
         with torch.no_grad():
-            self.weights = torch.cat([part.view(-1) for part in layers]).numpy()
+            self.weights = torch.cat([part.reshape(-1) for part in layers]).numpy()
         count, points, _ = self.array.shape
         self.out = torch.empty((count, points, spec.widths[-1]), dtype=features.dtype)
         rows = -(-points // BLOCK) * BLOCK if keep else BLOCK

@@ -134,6 +134,22 @@ def test_activations_to_rounding(name, truth, dtype):
     assert (y[-16:] == 7).all()
 
 
+@pytest.mark.parametrize("dtype, largest", [(np.float32, 1e4), (np.float64, 1e6)])
+def test_sines_and_cosines_of_large_arguments(dtype, largest):
+    generator = np.random.default_rng(0)
+    near = np.arange(-64, 64) * np.pi / 2  # where one of them vanishes
+    x = np.concatenate([near, largest * (2 * generator.random(1920) - 1)]).astype(dtype)
+    z, y = np.stack([x, np.ones_like(x)]), np.empty((2, len(x)), dtype)
+    code = instructions.compiled(((0,), (1,)), "sin", False, x.dtype)
+    call(code.address, z, y, len(x))
+    exact = np.stack([np.sin(x.astype(np.float64)), np.cos(x.astype(np.float64))])
+    assert np.abs(y - exact).max() < 1.5 * np.finfo(dtype).eps
+    x[:16] = [np.nan, np.inf, *14 * [1e30]]
+    call(code.address, np.stack([x, np.ones_like(x)]), y, len(x))
+    assert np.isnan(y[:, 0]).all()
+    assert (np.abs(y[:, 1:]) <= 1.0).all()
+
+
 @numba.njit
 def call(address, z, y, size):
     instructions.activate(address, z.ctypes.data, y.ctypes.data, y.ctypes.data, size)
@@ -166,3 +182,51 @@ def test_a_layer_that_takes_the_place_of_another_is_seen():
     check()
     points += 0.01
     check()
+
+
+class Computed(nn.Module):
+    """Layers that are computed from the parameters, turned, or of one bias for all units."""
+
+    def __init__(self):
+        super().__init__()
+        self.coordinates = Coordinates(((0.0, 1.0), (0.0, 1.0)), (False, False))
+        self.scale = nn.Parameter(torch.rand(7, 1, dtype=F64))
+        self.first = nn.Parameter(torch.randn(7, 2, dtype=F64))
+        self.second = nn.Parameter(torch.randn(7, 5, dtype=F64))
+        self.bias = nn.Parameter(torch.randn(1, dtype=F64))
+        self.last = nn.Linear(5, 1).double()
+
+    def forward(self, points):
+        y = nn.functional.linear(self.coordinates(points), self.scale * self.first).tanh()
+        return self.last(nn.functional.linear(y, self.second.T, self.bias).tanh())
+
+
+def test_layers_may_be_computed():
+    torch.manual_seed(0)
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(2, 7))
+    coordinates = Coordinates(((0.0, 1.0), (0.0, 1.0)), (False, False))
+    for network in (
+        Computed(),
+        nn.Sequential(coordinates, normed, nn.Tanh(), nn.Linear(7, 1)).double(),
+    ):
+        parameters = list(network.parameters())
+        nested, ours = (make_derivatives(r, network, ("t", "x")) for r in ("nested", "fused"))
+        with torch.no_grad():
+            ours(torch.rand(9, 2, dtype=F64), burgers)  # what is kept of it must not be the weights
+        for _ in range(2):
+            points = torch.rand(40, 2, dtype=F64)
+            (value, slope), (expected, truth) = (
+                way.slopes(points, burgers, lambda r: r.square().mean(), parameters)
+                for way in (ours, nested)
+            )
+            assert abs(value - expected) <= 1e-13 * abs(expected)
+            assert (slope - truth).abs().max() <= 1e-13 * truth.abs().max()
+            with torch.no_grad():
+                for p in parameters:
+                    p.add_(0.1 * torch.randn_like(p))
+
+
+def test_layers_that_do_not_follow_each_other_are_refused():
+    network = nn.Sequential(nn.Linear(2, 7), nn.Tanh(), nn.Linear(9, 1)).double()
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        make_derivatives("fused", network, ("t", "x"))(torch.rand(9, 2, dtype=F64), burgers)
