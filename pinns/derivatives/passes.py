@@ -43,9 +43,9 @@ class Memory:
     def __init__(self, size: int, dtype: np.dtype) -> None:
         wanted = size * dtype.itemsize
         with LOCK:
-            fitting = (i for i, old in enumerate(SHELF) if wanted <= len(old) <= 4 * wanted)
-            place = next(fitting, None)
-            whole = None if place is None else SHELF.pop(place)
+            fitting = (old for old in tuple(SHELF) if wanted <= len(old) <= 4 * wanted)
+            whole = next(fitting, None)
+            SHELF[:] = [old for old in SHELF if old is not whole]  # its place may have changed
         self.whole = np.empty(wanted, np.uint8) if whole is None else whole
         self.array = self.whole[:wanted].view(dtype)
 
@@ -57,7 +57,7 @@ class Memory:
 
 SHELF: list[np.ndarray] = []
 SHELVED = 4
-LOCK = threading.RLock()  # a collection may run `__del__` while it is held
+LOCK = threading.RLock()  # a collection may run `__del__` anywhere while it is held
 
 
 class Pass:

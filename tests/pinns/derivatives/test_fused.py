@@ -230,3 +230,17 @@ def test_layers_that_do_not_follow_each_other_are_refused():
     network = nn.Sequential(nn.Linear(2, 7), nn.Tanh(), nn.Linear(9, 1)).double()
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         make_derivatives("fused", network, ("t", "x"))(torch.rand(9, 2, dtype=F64), burgers)
+
+
+def test_memory_has_its_size_whatever_is_collected_meanwhile(monkeypatch):
+    one = np.dtype(np.uint8)
+    others = [passes.Memory(8, one)]
+
+    class Collecting(np.ndarray):
+        def __len__(self):
+            others.clear()  # its memory goes to the shelf, which is full
+            return super().__len__()
+
+    shelf = [np.empty(20, np.uint8).view(Collecting), *(np.empty(1, np.uint8) for _ in range(3))]
+    monkeypatch.setattr(passes, "SHELF", shelf)
+    assert len(passes.Memory(20, one).array) == 20
