@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,23 @@ def run(steps: Program, rows: dict[int, Real]) -> None:
         begun.add(target)
 
 
+def parts_of_half_pi(*places: int) -> tuple[float, ...]:
+    """pi / 2 as a sum: its bits up to these places after the point, and the rest.
+
+    >>> sum(parts_of_half_pi(10, 22)) == math.pi / 2
+    True
+    """
+    rest = Fraction("1.57079632679489661923132169163975144209858469968755")
+    parts = []
+    for place in places:
+        parts.append(Fraction(math.floor(rest * 2**place), 2**place))
+        rest -= parts[-1]
+    return tuple(map(float, (*parts, rest)))
+
+
+PARTS_SINGLE, PARTS_DOUBLE = parts_of_half_pi(10, 22), parts_of_half_pi(32, 65)
+
+
 class Vectors:
     """What activations are made of, on vectors of one kind."""
 
@@ -168,6 +186,52 @@ class Vectors:
         scale = Real(builder, power)
         return scale * (r * p) + (scale - self.number(1.0))
 
+    def sine_and_cosine(self, x: Real) -> list[Real]:
+        """Of r = x - k pi / 2 with |r| <= pi / 4, by the quadrant k; of numbers up to 2^20 or 2^30.
+
+        The first parts of pi / 2 have so few bits that their products with k are exact where k has
+        13 or 20; of larger numbers the result is that of a neighbour.
+        """
+        builder = self.builder
+        bits, parts, precision = (32, PARTS_SINGLE, 2.0**-24) if self.single else (
+            64, PARTS_DOUBLE, 2.0**-53
+        )  # fmt: skip
+        y = self.clip(x, 2.0**20 if self.single else 2.0**30)
+        magic = self.number(1.5 * 2.0 ** (23 if self.single else 52))
+        shifted = y.times(2.0 / math.pi) + magic  # k lies in the last bits
+        k = shifted - magic
+        r = y
+        for part in parts:
+            r = r - k.times(part)
+        square = r * r
+        sine = r + r * (square * self.series(square, 3, precision))
+        cosine = self.number(1.0) + square * self.series(square, 2, precision)
+        quadrant = builder.bitcast(shifted.value, self.whole(0).type)
+        odd = builder.icmp_signed("!=", builder.and_(quadrant, self.whole(1)), self.whole(0))
+        found = []
+        for even, other, turned in ((sine, cosine, 0), (cosine, sine, 1)):
+            value = builder.select(odd, other.value, even.value)
+            half = builder.and_(builder.add(quadrant, self.whole(turned)), self.whole(2))
+            sign = builder.shl(half, self.whole(bits - 2))
+            flipped = builder.xor(builder.bitcast(value, self.whole(0).type), sign)
+            found.append(Real(builder, builder.bitcast(flipped, self.kind)))
+        return found
+
+    def series(self, square: Real, first: int, precision: float) -> Real:
+        """-1 / m! + x^2 / (m + 2)! - ... with m = first, for |x| <= pi / 4."""
+        last = next(
+            n
+            for n in itertools.count(first, 2)
+            if (math.pi / 4) ** n / math.factorial(n) < precision / 8
+        )
+        terms = range(first, last + 1, 2)
+        signs = itertools.cycle((-1.0, 1.0))
+        factors = [sign / math.factorial(n) for n, sign in zip(terms, signs, strict=False)]
+        total = self.number(factors[-1])
+        for factor in factors[-2::-1]:
+            total = self.number(factor) + square * total
+        return total
+
     def sigmoid(self, x: Real) -> Real:
         one, two = self.number(1.0), self.number(2.0)
         return self.divide(one, self.exponential_minus_one(x.times(-1.0)) + two)
@@ -199,7 +263,7 @@ def _gelu(v: Vectors, a: Real) -> list[Real]:
 
 SEEDED: dict[str, Callable[[Vectors, Real], list[Real]]] = {
     "tanh": _tanh,
-    "sin": lambda v, a: [v.of_library("sin", a), v.of_library("cos", a)],
+    "sin": Vectors.sine_and_cosine,
     "silu": lambda v, a: [a, v.sigmoid(a)],
     "sigmoid": lambda v, a: [v.sigmoid(a)],
     "gelu": _gelu,
