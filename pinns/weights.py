@@ -116,13 +116,17 @@ class TangentKernel(Balanced):
 
     def sizes(self, objective: Objective) -> Mapping[str, float]:
         """tr K_i. The rows of an objective carry its weights, which are taken out again."""
-        parts = [name for name, term in objective.terms.items() for _ in term.parts]
-        sizes = dict.fromkeys(parts, 0.0)
+        sizes = dict.fromkeys(objective.terms, 0.0)
         blocks = objective.jacobian(objective.vector()).blocks()
-        for name, block in zip(parts, blocks, strict=True):
+        for name, count in objective.row_counts().items():
+            square = 0.0
+            while count > 0:  # a block has rows of one term
+                block = next(blocks)
+                square += float(block.double().square().sum())
+                count -= len(block)
             weight = self.current(name)
             if weight > 0.0:
-                sizes[name] += float(block.double().square().sum()) / weight
+                sizes[name] = square / weight
         return sizes
 
 

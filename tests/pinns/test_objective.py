@@ -15,7 +15,7 @@ from sobolev.pinns.pinn import train
 from sobolev.pinns.result import build_field
 from sobolev.pinns.samplers import Sobol
 from sobolev.pinns.statement import Statement
-from sobolev.pinns.weights import Fixed
+from sobolev.pinns.weights import Fixed, TangentKernel
 
 BOX = Box((-1.0,), (1.0,))
 
@@ -131,6 +131,20 @@ def test_every_reading_gives_the_same_gradient(case, network):
         (loss, gradient), (truth, exact) = found[reading], found["nested"]
         assert loss == pytest.approx(truth, rel=1e-12)
         assert torch.allclose(gradient, exact, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [4, 1000])
+def test_traces_of_tangent_kernels_are_those_of_the_rows(chunk):
+    made = objective(CASES["soft"](), chunk=chunk)
+    made.weighting = kernel = TangentKernel(weights={"left": 3.0})
+    sizes, start = kernel.sizes(made), 0
+    rows = torch.cat(list(made.jacobian(made.vector()).blocks()))
+    for name, count in made.row_counts().items():
+        weight = made.weighting.current(name)
+        expected = rows[start : start + count].square().sum().item() / weight
+        assert sizes[name] == pytest.approx(expected, rel=1e-12)
+        start += count
+    assert list(sizes) == list(made.terms)
 
 
 def test_weights_scale_their_term():

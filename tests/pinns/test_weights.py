@@ -33,10 +33,8 @@ def objective(weighting=None, gradients=GRADIENTS):
     return SimpleNamespace(
         gradients=lambda: gradients,
         vector=lambda: torch.zeros(3),
-        terms={
-            "equation": SimpleNamespace(parts=("a", "b")),
-            "initial": SimpleNamespace(parts=("c",)),
-        },
+        terms=GRADIENTS,
+        row_counts=lambda: {"equation": 6, "initial": 5},
         jacobian=lambda vector: SimpleNamespace(blocks=blocks),
     )
 
