@@ -37,7 +37,8 @@ class Statement:
     coordinates: names; time, where there is one, is `t` and the first.
     domain: a shape of the other coordinates, None where there are none.
     residual: `residual(u, d, x, p)` as in `Problem`: u is (n,), or a tuple of such for several
-    unknowns; it returns as much as there are equations, (n,) each.
+    unknowns; it returns as much as there are equations, (n,) each. `x.points` are all coordinates,
+    (n, coordinates), for sources in so many that names are of no use.
     conditions: beside the equation, see `conditions`. unknowns: names. times: (first, last).
     parameters: the coordinates by name to the residual's `p`.
     trainable: unknown parameters by name, modules that map coordinates by name to () or (n,) (see

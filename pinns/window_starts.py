@@ -48,7 +48,7 @@ class End:
                 return known
         with torch.no_grad():
             found = self.field(points)[:, self.index]
-        self._known.append((points.eager, points.value, found))
+        self._known.append((points.eager, points.value.clone(), found))
         return found
 
 
